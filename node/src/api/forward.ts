@@ -8,7 +8,7 @@ import { apiLimits } from './limits.ts'
 import { parseBody } from './parse-body.ts'
 
 /** `POST /v1/forward`, which is not OpenAI's: hidden states and logits of token ids, for research. */
-const forwardRequest = z.object({
+const forwardRequest = z.strictObject({
   model: z.string(),
   token_ids: z.array(z.int().min(0)).min(1),
   /** `[0, end)`: only the first `end` blocks. */

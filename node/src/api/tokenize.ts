@@ -7,7 +7,7 @@ import { jsonOf } from './json-body.ts'
 import { parseBody } from './parse-body.ts'
 
 /** The prompt stands in `prompt`, as vLLM takes it, or in `content`, as llama.cpp does. */
-const tokenizeRequest = z
+export const tokenizeRequest = z
   .strictObject({
     model: z.string().optional(),
     prompt: z.string().optional(),
@@ -20,7 +20,7 @@ const tokenizeRequest = z
     message: 'a text is needed',
   })
 
-const detokenizeRequest = z.strictObject({
+export const detokenizeRequest = z.strictObject({
   model: z.string().optional(),
   tokens: z.array(z.int().min(0)),
 })

@@ -1,5 +1,7 @@
 import type { PeerStatus, SwarmStatus } from '@shoal/swarm'
 
+type PeerTransfer = NonNullable<SwarmStatus['transfers']>[number]
+
 /** Whether a peer takes no part any more. */
 export const isGone = ({ liveness, state }: PeerStatus): boolean =>
   liveness === 'dead' || liveness === 'left' || state === 'left'
@@ -84,4 +86,24 @@ export function rangesText(blocks: readonly number[]): string {
     else ranges.push([block, block])
   }
   return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(', ')
+}
+
+/** `block 3`, or `blocks 0–3, 7`. */
+export const blocksWord = (blocks: readonly number[]): string =>
+  `${blocks.length === 1 ? 'block' : 'blocks'} ${rangesText(blocks)}`
+
+/** What came from a peer, and what went wrong with it. */
+export function transferText({
+  peer,
+  receivedBytes,
+  wrongPieces,
+  failures,
+  barredForMs,
+}: PeerTransfer): string {
+  const words = [
+    wrongPieces === 0 ? null : `${wrongPieces} ${wrongPieces === 1 ? 'piece was' : 'pieces were'} wrong`,
+    failures === 0 ? null : `${failures} ${failures === 1 ? 'request' : 'requests'} failed`,
+    barredForMs === 0 ? null : `not asked for another ${Math.ceil(barredForMs / 1000)} s`,
+  ].filter((word) => word !== null)
+  return [`${shortName(peer)}: ${sizeText(receivedBytes)}`, ...words].join(' · ')
 }

@@ -1,6 +1,6 @@
 import type { PeerStatus, ShownAnswer, SwarmStatus } from '@shoal/swarm'
 import { expect, test } from 'vitest'
-import { cellsOf, rangesText, weakSpots } from './peer-facts.ts'
+import { blocksWord, cellsOf, rangesText, transferText, weakSpots } from './peer-facts.ts'
 import { emptySwarm, observe, tokensPerSecond, type SwarmPart, type SwarmState } from './swarm-state.ts'
 
 const peer = (name: string, blocks: [number, number], change: Partial<PeerStatus> = {}): PeerStatus => ({
@@ -112,6 +112,15 @@ test('weak spots are blocks without a holder, with one, and weights that only on
 
 test('blocks are named by ranges, and share cells where there are many', () => {
   expect(rangesText([0, 1, 2, 5, 7, 8])).toBe('0–2, 5, 7–8')
+  expect([blocksWord([3]), blocksWord([0, 1])]).toEqual(['block 3', 'blocks 0–1'])
   expect(cellsOf(126, 64)).toHaveLength(64)
   expect(cellsOf(3, 64)).toEqual([0, 1, 2].map((start) => ({ start, end: start + 1 })))
+})
+
+test('what was fetched from a peer is told with its size, and with what went wrong', () => {
+  const transfer = { peer: 'a', receivedBytes: 2_098_176, wrongPieces: 0, failures: 0, barredForMs: 0 }
+  expect(transferText(transfer)).toBe('a: 2.0 MiB')
+  expect(transferText({ ...transfer, wrongPieces: 1, failures: 2, barredForMs: 900 })).toBe(
+    'a: 2.0 MiB · 1 piece was wrong · 2 requests failed · not asked for another 1 s',
+  )
 })

@@ -8,7 +8,7 @@ import {
   conditionOf,
   inOrder,
   isGone,
-  rangesText,
+  blocksWord,
   shortName,
   sizeText,
   timeText,
@@ -83,10 +83,10 @@ function coverageView(status: SwarmStatus): TemplateResult {
     )
   const cells = cellsOf(status.blockCount, pageLimits.barCellsMax)
   const words = [
-    missing.length > 0 ? `nobody holds block ${rangesText(missing)}` : 'every block is held',
-    single.length > 0 ? `only one peer serves block ${rangesText(single)}` : null,
+    missing.length > 0 ? `nobody holds ${blocksWord(missing)}` : 'every block is held',
+    single.length > 0 ? `only one peer serves ${blocksWord(single)}` : null,
     onlyCopy.length > 0
-      ? `only one peer has the weights of block ${rangesText(onlyCopy)}; they are lost with it`
+      ? `only one peer has the weights of ${blocksWord(onlyCopy)}; they are lost with it`
       : null,
   ].filter((word) => word !== null)
   const step = 100 / Math.max(1, cells.length)

@@ -1,5 +1,7 @@
-import { html, nothing, type TemplateResult } from 'lit-html'
-import { rangesText, shortName, sizeText } from '../swarm/peer-facts.ts'
+import { html, nothing, svg, type TemplateResult } from 'lit-html'
+import { pageLimits } from '../limits.ts'
+import { coloursOf, hueColour } from '../map/view.ts'
+import { blocksText, cellsOf, shortName, transferText, type Cell } from '../swarm/peer-facts.ts'
 import type { AppState } from './app-state.ts'
 
 /** The plan that every node computes from the same records, and whether each peer does its part of it already. */
@@ -14,20 +16,45 @@ export function planView(state: AppState): TemplateResult {
 function placementsView({ swarm: { status } }: AppState): TemplateResult {
   if (status === null || status.placements.length === 0)
     return html`<p class="soft">There is no plan: nothing is shared out among peers.</p>`
-  return html`<ul class="plain">
+  const colours = coloursOf(status.peers)
+  const cells = cellsOf(status.blockCount, pageLimits.barCellsMax)
+  return html`<ul class="plain plan">
     ${status.placements.map(({ peer, start, end, group }) => {
-      const holder = status.peers.find((each) => each.peer === peer)
-      const done = holder?.blocks?.[0] === start && holder.blocks[1] === end
+      const held = status.peers.find((each) => each.peer === peer)?.blocks ?? null
+      const done = held?.[0] === start && held[1] === end
+      const colour = hueColour(colours.get(peer) ?? 190)
       return html`<li>
-        <b>${shortName(peer)}</b> is to serve block
-        ${rangesText([...Array(end - start).keys()].map((at) => start + at))}
+        ${spanView(cells, [start, end], held, colour)}
+        <b>${shortName(peer)}</b>
         ${group === undefined ? nothing : html` with ${group.ranks.map(shortName).join(', ')}`}
-        <span class="soft"
-          >${done ? '– and does' : `– now ${holder?.blocks === null || holder === undefined ? 'none' : `${holder.blocks[0]}–${holder.blocks[1] - 1}`}`}</span
-        >
+        ${done ? `serves ${blocksText(held)}, as planned` : `is to serve ${blocksText([start, end])}, and has ${blocksText(held)}`}
       </li>`
     })}
   </ul>`
+}
+
+/** All blocks in a row: full where the peer has a block of the plan, framed where it is still to come, grey elsewhere. */
+function spanView(
+  cells: readonly Cell[],
+  planned: readonly [number, number],
+  held: readonly [number, number] | null,
+  colour: string,
+): TemplateResult {
+  const inside = (span: readonly [number, number] | null, cell: Cell): boolean =>
+    span !== null && cell.start < span[1] && cell.end > span[0]
+  const step = 100 / Math.max(1, cells.length)
+  return html`<svg class="span" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
+    ${cells.map((cell, index) => {
+      const wanted = inside(planned, cell)
+      const full = inside(held, cell)
+      return svg`<rect
+        x=${index * step} y="0" width=${step * 0.92} height="6"
+        fill=${full ? colour : 'var(--line)'}
+        stroke=${wanted && !full ? colour : 'none'}
+        stroke-width="3" vector-effect="non-scaling-stroke"
+      />`
+    })}
+  </svg>`
 }
 
 /** Where the weights are, and what comes from whom. */
@@ -78,9 +105,4 @@ function modelView({ swarm: { status }, contextLength }: AppState): TemplateResu
             </ul>`
     }
   </section>`
-}
-
-const transferText = (transfer: object): string => {
-  const { peer, bytes } = transfer as { peer?: unknown; bytes?: unknown }
-  return `${shortName(String(peer))}: ${typeof bytes === 'number' ? sizeText(bytes) : ''}`
 }
