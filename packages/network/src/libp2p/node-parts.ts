@@ -82,12 +82,11 @@ export function connectionParts({
   const encrypter = (made: ReturnType<typeof noise>): ReturnType<typeof noise> =>
     withPacedHandshakes(fast ? withQuietLengths(made, report) : made, pace)
   const noiseFor = (prologueBytes: Uint8Array) => encrypter(noise({ crypto, prologueBytes }))
+  const watch = (connection: unknown): void => sockets.watch(connection)
   return {
     transports: [
-      withRawConnections(fast ? withJoinedWrites(connections, report) : connections, (connection) =>
-        sockets.watch(connection),
-      ),
-      ...(relayed === null ? [] : [relayed.transport()]),
+      withRawConnections(fast ? withJoinedWrites(connections, report) : connections, watch),
+      ...(relayed === null ? [] : [relayed.transport(watch)]),
     ],
     connectionEncrypters:
       admission === null

@@ -3,7 +3,7 @@ import { isFunction } from './speed-ups/report.ts'
 type Watch = (connection: unknown) => void
 
 /** Sees each raw connection on its way to the upgrader, which encrypts it. */
-function watchUpgrader<Upgrader extends object>(upgrader: Upgrader, watch: Watch): Upgrader {
+export function watchUpgrader<Upgrader extends object>(upgrader: Upgrader, watch: Watch): Upgrader {
   return new Proxy(upgrader, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name)

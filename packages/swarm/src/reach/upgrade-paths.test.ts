@@ -29,3 +29,14 @@ test('a relayed member that tells a direct address is dialled there, and again a
   await upgrades.turn(members)
   expect(dialled).toEqual(['open', 'open'])
 })
+
+test('no upgrade is told where the transport has none, or where the path is still relayed', async () => {
+  const told: string[] = []
+  const logger = { ...silentLogger, info: (event: string) => void told.push(event) }
+  const transport = { path: () => ({ kind: 'relayed', relay: null }) as const, learn: () => undefined }
+  const members = [{ peerId: 'open', addresses: [direct, relayed] }]
+  await new PathUpgrades(createVirtualClock(), logger, transport).turn(members)
+  const upgrade = async (): Promise<void> => undefined
+  await new PathUpgrades(createVirtualClock(), logger, { ...transport, upgrade }).turn(members)
+  expect(told).toEqual([])
+})

@@ -27,6 +27,7 @@ export class PathUpgrades {
 
   /** @param members those that are alive */
   async turn(members: readonly RelayedMember[]): Promise<void> {
+    if (this.#transport.upgrade === undefined) return
     const nowMs = this.#clock.nowMs()
     const relayed = members.filter(({ peerId }) => this.#transport.path?.(peerId)?.kind === 'relayed')
     for (const peer of this.#nextMs.keys())
@@ -47,7 +48,9 @@ export class PathUpgrades {
     try {
       this.#transport.learn(peerId, addresses)
       await this.#transport.upgrade?.(peerId, { signal: limit.signal })
-      this.#logger.info('path-upgraded', { peer: peerId })
+      // The direct connection may have ended again, or the peer itself: only what is true is told.
+      if (this.#transport.path?.(peerId)?.kind === 'direct')
+        this.#logger.info('path-upgraded', { peer: peerId })
     } catch (error) {
       this.#logger.debug('path-not-upgraded', { peer: peerId, reason: messageOf(error) })
     } finally {

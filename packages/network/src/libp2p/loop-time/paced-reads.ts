@@ -1,22 +1,26 @@
+import type { StreamMessageEvent } from '@libp2p/interface'
 import type { Clock } from '@shoal/host'
 import type { LoopTime } from './loop-time.ts'
 
-/** A socket whose bytes are read at a pace. */
+/** What came at once: one buffer of a socket, or a list of buffers of a stream. */
+export type Bytes = StreamMessageEvent['data']
+
+/** A socket, or a stream through a relay, whose bytes are read at a pace. */
 interface PacedSocket {
   pause(): void
   resume(): void
   /** Hands bytes to the decryption and all that follows. */
-  deliver(bytes: Uint8Array): void
+  deliver(bytes: Bytes): void
 }
 
 interface Held {
   readonly socket: PacedSocket
-  readonly bytes: Uint8Array
+  readonly bytes: Bytes
 }
 
 /**
  * Reads the sockets of strangers while their networks have time of the event loop left. A socket without is paused, so that
- * TCP stops its sender, and holds what had come: at most one read, of 64 KiB. Networks that wait take turns.
+ * TCP stops its sender, and holds what had come: at most one read, of 64 KiB. A stream through a relay opens no more of its window. Networks that wait take turns.
  */
 export class PacedReads {
   readonly #time: LoopTime
@@ -36,7 +40,7 @@ export class PacedReads {
   }
 
   /** Bytes have come. @param account who pays for them; null for nobody */
-  arrived(account: string | null, socket: PacedSocket, bytes: Uint8Array): void {
+  arrived(account: string | null, socket: PacedSocket, bytes: Bytes): void {
     if (account === null || (!this.#waiting.has(account) && this.#time.waitMs(account) === 0)) {
       this.#time.charge(account)
       socket.deliver(bytes)

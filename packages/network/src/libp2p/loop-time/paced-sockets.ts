@@ -1,18 +1,57 @@
 import type { MultiaddrConnection } from '@libp2p/interface'
-import { ipOf } from '../address-book.ts'
-import { accountOf } from '../connection-gate.ts'
+import { payerOf } from '../relay/path.ts'
 import { isFunction, isObject } from '../speed-ups/report.ts'
-import type { PacedReads } from './paced-reads.ts'
+import type { Bytes, PacedReads } from './paced-reads.ts'
 
-interface SocketConnection extends MultiaddrConnection {
-  readonly socket: { pause(): void; resume(): void }
-  onData(bytes: Uint8Array): void
+/** What brings the bytes of a connection. */
+interface Source {
+  pause(): void
+  resume(): void
 }
 
-function isSocketConnection(value: unknown): value is SocketConnection {
+/** A connection over a socket, or over a stream of a connection to a relay. */
+type SourceConnection = MultiaddrConnection & {
+  readonly socket?: Source
+  readonly stream?: Source
+  onData(bytes: Bytes): void
+}
+
+const isSource = (value: unknown): value is Source =>
+  isObject(value) && isFunction(value['pause']) && isFunction(value['resume'])
+
+function isSourceConnection(value: unknown): value is SourceConnection {
   if (!isObject(value) || !isFunction(value['onData'])) return false
-  const { socket } = value
-  return isObject(socket) && isFunction(socket['pause']) && isFunction(socket['resume'])
+  return isSource(value['socket']) || isSource(value['stream'])
+}
+
+/** How to stop reading a connection, and to go on. */
+function sourceOf({ socket, stream }: SourceConnection): Source {
+  if (socket !== undefined || stream === undefined) return socket ?? noSource
+  let paused = false
+  return {
+    pause() {
+      paused = true
+      // Inside a message of the stream, `pause` would leave its window opening (docs/network.md).
+      queueMicrotask(() => {
+        if (paused) ifOpen(() => stream.pause())
+      })
+    },
+    resume() {
+      paused = false
+      ifOpen(() => stream.resume())
+    },
+  }
+}
+
+const noSource: Source = { pause: () => undefined, resume: () => undefined }
+
+/** A stream that has ended throws; nothing comes of it any more. */
+function ifOpen(act: () => void): void {
+  try {
+    act()
+  } catch {
+    // It has ended.
+  }
 }
 
 /** Which connections are strangers', and who pays for what they bring. */
@@ -37,13 +76,13 @@ export class PacedSockets {
 
   /** @throws {TypeError} when connections of libp2p are not as they were: an unbounded reader must not go unnoticed */
   watch(connection: unknown): void {
-    if (!isSocketConnection(connection))
-      throw new TypeError('libp2p’s connections have no socket to be paced')
-    const network = accountOf(ipOf(connection.remoteAddr) ?? '')
-    const { socket } = connection
+    if (!isSourceConnection(connection))
+      throw new TypeError('libp2p’s connections have no socket or stream to be paced')
+    const network = payerOf(connection)
+    const source = sourceOf(connection)
     const paced = {
-      pause: () => socket.pause(),
-      resume: () => socket.resume(),
+      pause: () => source.pause(),
+      resume: () => source.resume(),
       deliver: connection.onData.bind(connection),
     }
     // Accepting it takes time as well.

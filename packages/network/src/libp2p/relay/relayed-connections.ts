@@ -4,6 +4,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { messageOf, ShoalError } from '@shoal/host'
 import { limits } from '../../limits.ts'
+import { watchUpgrader } from '../raw-connections.ts'
 import { isFunction, isObject } from '../speed-ups/report.ts'
 
 type MakeRelayed = (components: CircuitRelayTransportComponents) => Transport
@@ -25,6 +26,15 @@ function isRelayedInside(made: unknown): made is RelayedInside {
   return isObject(discovery) && isFunction(discovery['start']) && isFunction(discovery['startDiscovery'])
 }
 
+/** The parts of libp2p with another upgrader; they are no plain object. */
+const withUpgrader = (
+  components: CircuitRelayTransportComponents,
+  upgrader: CircuitRelayTransportComponents['upgrader'],
+): CircuitRelayTransportComponents =>
+  new Proxy(components, {
+    get: (target, name) => (name === 'upgrader' ? upgrader : (Reflect.get(target, name) as unknown)),
+  })
+
 /**
  * Connections through relays, encrypted and admitted from end to end as all others, and this peer's own slots at relays.
  * libp2p would ask every peer for a slot that relays, walk the directory at random to find more of them, and take a slot at
@@ -35,13 +45,14 @@ export class RelayedConnections {
   #listen: () => Promise<void> = () => Promise.resolve()
   #listening: Promise<void> | undefined
 
-  /** For libp2p: the transport of relayed addresses. */
-  transport(): MakeRelayed {
+  /** For libp2p: the transport of relayed addresses. `watch` sees each raw connection, before anything is read from it. */
+  transport(watch: (connection: unknown) => void): MakeRelayed {
     return (components) => {
+      const upgrader = watchUpgrader(components.upgrader, watch)
       const made = circuitRelayTransport({
         maxInboundStopStreams: limits.relayedConnectionsPerRelay,
         maxOutboundStopStreams: limits.relayedConnectionsPerRelay,
-      })(components)
+      })(withUpgrader(components, upgrader))
       if (!isRelayedInside(made))
         throw new TypeError('relayed connections of libp2p are not as they were: slots cannot be chosen')
       this.#inside = made
