@@ -37,6 +37,20 @@ test.each([
   expect(!policy.denies(multiaddr(address))).toBe(dialled)
 })
 
+test('a peer with a slot at the same relay is dialled there', () => {
+  const through =
+    '/ip4/203.0.113.5/tcp/4000/p2p/12D3KooWGG75X1QbwM5p1C7fn7JNvzCDJsV97zKMzbaTV25qRD4S/p2p-circuit'
+  const [own, other] = [
+    '12D3KooWHiJExi7dxGyYb1Crc9odqGG7aDh8B4bRyqq1WnMkE3k4',
+    '12D3KooWNo9xhf3kBHGaUDEFzbZU5Ywu8DJjEWzwEXMYmobQrYuV',
+  ].map((peer) => multiaddr(`${through}/p2p/${peer}`))
+  const policy = new DialPolicy(
+    () => (own === undefined ? [] : [own]),
+    () => [],
+  )
+  expect(other !== undefined && policy.denies(other)).toBe(false)
+})
+
 test('what the user names is dialled, while it is being dialled', async () => {
   const policy = publicNode()
   const address = multiaddr('/ip4/10.0.0.7/tcp/4000')

@@ -46,10 +46,13 @@ export class DialPolicy {
 
   denies(address: Multiaddr): boolean {
     if (this.isNamed(address)) return false
+    // The relay's own address is checked when it is dialled. Peers with slots at one relay differ in their ids alone, so
+    // that an address of another peer is no address of this node.
+    if (isRelayed(address.toString())) return false
     // Another machine's bridge may have the same address as a bridge of this machine; this node would dial itself there.
     if (this.#own().some((own) => placeOf(own) === placeOf(address))) return true
     const ip = ipOf(address)
-    // A relay, or a name that is not resolved yet.
+    // A name that is not resolved yet.
     if (ip === undefined) return false
     if (isNowhere(ip)) return true
     if (isLoopback(ip)) return !this.#livesOnLoopback()

@@ -1,4 +1,3 @@
-import type { MultiaddrConnection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createVirtualClock } from '@shoal/host'
 import { expect, test } from 'vitest'
@@ -45,7 +44,7 @@ test('what strangers send through a relay is read at their pace, and what member
       if (peer === 'stranger') aheadMs += limits.loopOfNetwork.savedMsMost + 8
     })
     sockets.watch(connection)
-    sockets.authenticated(connection as unknown as MultiaddrConnection, peer)
+    sockets.authenticated(connection, peer)
     return connection
   }
   const [stranger, member] = [relayed('stranger'), relayed('member')]

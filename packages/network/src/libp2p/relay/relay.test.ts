@@ -51,6 +51,8 @@ test('a peer that cannot be dialled is reached through the relay at which it has
   const [relay, hidden, other] = await Promise.all([start(loopback), start(), start()])
   const address = await reserve(hidden, relay.addresses()[0] ?? '', relay.peerId)
   expect(address).toBe(`${relay.addresses()[0]}/p2p-circuit/p2p/${hidden.peerId}`)
+  // A slot of its own at the same relay makes no difference.
+  await reserve(other, relay.addresses()[0] ?? '', relay.peerId)
   other.learn(hidden.peerId, [address])
   const sent = new Uint8Array(300_000).fill(7)
   expect(await echo(other, hidden.peerId, sent)).toEqual(sent)
