@@ -8,7 +8,10 @@ export const apiLimits = {
   maxLogitBiases: 4096,
   /** Generations at once: the sessions a stage admits by KV memory are few; more callers wait at their own side. */
   maxGenerations: 16,
-  /** Of the places, what one key or address may hold where callers can be told apart: a quarter stays for the others. */
+  /**
+   * Of the places, and of the positions for which the stages have room, what one key or address may hold where callers can
+   * be told apart: a quarter stays for the others.
+   */
   callerShare: 0.75,
   /**
    * An answer ends when its caller has read nothing for so long although there was something to read: a page that is being

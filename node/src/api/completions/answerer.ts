@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from 'hono'
 import type { Engine } from '@shoal/swarm'
 import { checkKey, type AccessRules } from '../access.ts'
-import { callerOf } from '../callers.ts'
+import { callerOf, tellsCallersApart, type Caller } from '../callers.ts'
 import { createKeyPaces } from '../keys/paces.ts'
+import { apiLimits } from '../limits.ts'
 import { checkModel } from '../models.ts'
 import { engineOf, type Service } from '../service.ts'
 import { answer, type AnswerDependencies, type AnswerPlace } from './answer.ts'
@@ -28,7 +29,7 @@ export interface Answerer {
     context: Context,
     /** Null for the one that is served. */
     model: string | null,
-    work: (engine: Engine, place: AnswerPlace) => Promise<Response>,
+    work: (engine: Engine, place: AnswerPlace, caller: Caller) => Promise<Response>,
   ): Promise<Response>
 }
 
@@ -45,7 +46,7 @@ export function createAnswerer(
   dependencies: AnswerDependencies,
 ): Answerer {
   const paces = createKeyPaces(rules.keys, dependencies.clock)
-  const room = createRoom(() => engineOf(service))
+  const room = createRoom(() => engineOf(service), tellsCallersApart(rules) ? apiLimits.callerShare : 1)
   /** Takes a place before the prompt is rendered and tokenised, so that this work is bounded too. */
   const inPlace: Answerer['inPlace'] = async (context, model, work) => {
     const sinceMs = dependencies.clock.nowMs()
@@ -55,16 +56,13 @@ export function createAnswerer(
     const { incoming, outgoing } = (context.env ?? {}) as Sockets
     const key = checkKey(headers, rules)
     const limits = key === null ? undefined : rules.keys[key]
-    const leave = gate.enter(callerOf(key, incoming?.socket.remoteAddress), limits?.concurrency)
+    const caller = callerOf(key, incoming?.socket.remoteAddress)
+    const leave = gate.enter(caller, limits?.concurrency)
     try {
       paces.request(key)
-      return await work(engine, {
-        signal,
-        sinceMs,
-        leave,
-        hangUp: () => void outgoing?.destroy(),
-        spend: (tokens) => paces.spend(key, tokens),
-      })
+      const hangUp = (): void => void outgoing?.destroy()
+      const place = { signal, sinceMs, leave, hangUp, spend: (tokens: number) => paces.spend(key, tokens) }
+      return await work(engine, place, caller)
     } catch (error) {
       leave()
       throw error
@@ -73,8 +71,8 @@ export function createAnswerer(
   return {
     inPlace,
     answer: (context, { model, stream, face, generation }) =>
-      inPlace(context, model, async (engine, place) =>
-        answer(dependencies, room.generate, await generation(engine), place, face, stream),
+      inPlace(context, model, async (engine, place, caller) =>
+        answer(dependencies, room.of(caller), await generation(engine), place, face, stream),
       ),
   }
 }
