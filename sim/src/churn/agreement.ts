@@ -26,7 +26,7 @@ const adoptEveryMs = 3000
 /** The goals: plans are one for this share of the time, and after a change they are one again within this time. */
 const goals = { share: 0.9, differingMs: 10_000 }
 /** The swarm of `npm run chaos -- agreement`: a change comes every 94 s. */
-const played = { peers: 64, churnPerHour: 0.3, changes: 6 }
+const played = { peers: 64, churnPerHour: 0.3, changes: 12 }
 /** Peers join, fall silent, are killed and leave in turn. */
 const kinds = ['join', 'kill', 'join', 'leave', 'join', 'silence'] as const
 /** Time for a swarm that has just formed to measure its links, and to follow its first plans. */
@@ -134,6 +134,8 @@ class PlanningSwarm {
     const others = this.#speaking().map((peer) => peer.name)
     for (const other of others)
       world.network.setLatency(name, other, 0.5 + Math.floor(world.random.unit() * 20))
+    // Whoever is silent is so for newcomers too: one that reached it would bring it back for everybody, again and again.
+    for (const silent of this.#silent) world.network.stop(silent, name)
     const { membership, transport } = await world.join(name, undefined, { silent: true })
     await membership.announce({
       state: 'serving',
