@@ -44,7 +44,7 @@ export function createRoom(engine: () => Engine, callerShare: number): Room {
   /** Whoever waits tries again; of those, the caller that holds least is the first at the stages. */
   const wakeAll = (): void => {
     const order = [...waiting].sort((a, b) => (held.get(a.caller) ?? 0) - (held.get(b.caller) ?? 0))
-    for (const { wake } of order) wake()
+    for (const entry of order) entry.wake()
   }
   const nextEnd = (caller: Caller, signal: AbortSignal | undefined): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>()
