@@ -12,8 +12,8 @@ export function taggedRules({ tags, separator }: TaggedText): Rules {
     throw new ModelError('bad-request', `a grammar has from 1 to ${grammarLimits.tagsMax} tags`)
   const all = new Map<string, Expression>(jsonRules)
   const work = new SchemaWork()
-  const options = tags.map(({ begin, schema, end }, index) => {
-    const { root, rules } = schemaRules(schema, `t${index}r`, work)
+  const options = tags.map(({ name, begin, schema, end }, index) => {
+    const { root, rules } = named(name, () => schemaRules(schema, `t${index}r`, work))
     for (const [name, expression] of rules) all.set(name, expression)
     return sequence(text(begin), root, text(end))
   })
@@ -24,4 +24,14 @@ export function taggedRules({ tags, separator }: TaggedText): Rules {
   const rules = { root, rules: all }
   checkRules(rules)
   return rules
+}
+
+/** Refusals of one tag's schema say whose it is. */
+function named<T>(name: string | undefined, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (name === undefined || !(error instanceof ModelError)) throw error
+    throw new ModelError(error.code, `${name}: ${error.message}`, { cause: error })
+  }
 }

@@ -52,7 +52,7 @@ export function outputGrammar(ask: ChatAsk, format: OutputFormat): Grammar | und
 
 /** @throws {ApiError} 400 for a schema that cannot be kept, before anything is computed */
 export function checkedGrammar({ grammar, param }: ContentForm): Grammar {
-  checkSchema(grammar, param, '')
+  checkSchema(grammar, param)
   return grammar
 }
 
@@ -61,23 +61,29 @@ function callGrammar({ toolChoice, tools, parallelCalls }: ChatAsk, frame: Frame
   // Only this form has a mark that ends each call, so that another one may follow.
   const several = frame === hermes && parallelCalls && toolChoice === 'required'
   const tags = chosen.map((tool) => tagOf(tool, frame))
-  for (const [index, { schema }] of tags.entries())
-    checkSchema({ kind: 'json-schema', schema }, 'tools', `the tool ${quoted(chosen[index]?.name ?? '')}: `)
-  return { kind: 'tags', tags, ...(several && { separator: '\n' }) }
+  const grammar: Grammar = { kind: 'tags', tags, ...(several && { separator: '\n' }) }
+  // All of them at once: what schemas may cost counts for one grammar, and each of 128 tools would have it anew.
+  checkSchema(grammar, 'tools')
+  return grammar
 }
 
 function tagOf({ name, parameters }: Tool, frame: Frame): GrammarTag {
   const [begin, end] = frame(name)
-  return { begin, schema: { type: 'object', ...(parameters ?? { additionalProperties: false }) }, end }
+  return {
+    name: `the tool ${quoted(name)}`,
+    begin,
+    schema: { type: 'object', ...(parameters ?? { additionalProperties: false }) },
+    end,
+  }
 }
 
-function checkSchema(grammar: Grammar, param: string, what: string): void {
+function checkSchema(grammar: Grammar, param: string): void {
   if (grammar.kind === 'choice') return
   try {
     grammarText(grammar)
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
-    throw new ApiError(400, `'${param}': ${what}${error.message}`, {
+    throw new ApiError(400, `'${param}': ${error.message}`, {
       code: 'invalid_value',
       param,
       cause: error,

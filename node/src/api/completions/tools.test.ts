@@ -132,13 +132,26 @@ test('calls that must come, and forms of the content, are grammars of the answer
     expect((await client.chat(fields)).status).toBe(200)
   const begin = (name: string): string => `<tool_call>\n{"name": "${name}", "arguments": `
   const end = '}\n</tool_call>'
-  const time = { begin: begin('time'), schema: { type: 'object', additionalProperties: false }, end }
+  const time = {
+    name: "the tool 'time'",
+    begin: begin('time'),
+    schema: { type: 'object', additionalProperties: false },
+    end,
+  }
   expect(grammars).toEqual([
     { kind: 'json-schema', schema },
     { kind: 'json-schema', schema: { type: 'object' } },
     {
       kind: 'tags',
-      tags: [{ begin: begin('weather'), schema: { type: 'object', properties: {} }, end }, time],
+      tags: [
+        {
+          name: "the tool 'weather'",
+          begin: begin('weather'),
+          schema: { type: 'object', properties: {} },
+          end,
+        },
+        time,
+      ],
       separator: '\n',
     },
     { kind: 'tags', tags: [time] },
@@ -216,6 +229,27 @@ test('a tool that must be called and whose schema cannot be kept is named', asyn
   })
   // Where the model may choose, its arguments are its own.
   expect((await client.chat({ tools })).status).toBe(200)
+})
+
+test('the schemas of all tools together cost a bounded time', async () => {
+  const { client } = scriptedApi('')
+  // Each alone is allowed, and takes some 10 ms; all 128 took 1.3 s, and larger ones more, before they were counted together.
+  const oneOf = Array.from({ length: 100 }, (_, value) => ({
+    type: 'object',
+    properties: { a: { const: value } },
+    required: ['a'],
+    additionalProperties: false,
+  }))
+  const tools = Array.from({ length: 128 }, (_, index) => ({
+    type: 'function',
+    function: { name: `tool${index}`, parameters: { oneOf } },
+  }))
+  const refused = await client.chat({ tools, tool_choice: 'required' })
+  expect([refused.status, await refused.text()]).toEqual([
+    400,
+    expect.stringMatching(/'tools': the tool 'tool\d+': .* takes more than \d+ steps/),
+  ])
+  expect((await client.chat({ tools: tools.slice(0, 1), tool_choice: 'required' })).status).toBe(200)
 })
 
 test('a mark inside of a text among the arguments is text', async () => {

@@ -25,6 +25,8 @@ export interface TaggedText {
 }
 
 export interface GrammarTag {
+  /** What a refusal calls this tag, such as `the tool 'time'`. */
+  readonly name?: string
   readonly begin: string
   readonly schema: JsonObject | boolean
   readonly end: string
