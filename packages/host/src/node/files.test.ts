@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -9,6 +18,7 @@ import { writeFileAtomically } from './atomic-file.ts'
 import { dataDirectory } from './data-directory.ts'
 import { nextIncarnation } from './incarnation.ts'
 import { lockDirectory } from './lock-directory.ts'
+import { readHolder, targetOf } from './lock-holder.ts'
 import { freeDiskBytes } from './machine.ts'
 import { startTimeOf } from './process-identity.ts'
 import { makeFolder } from './make-folder.ts'
@@ -163,6 +173,22 @@ test.skipIf(process.platform === 'win32')(
     lockDirectory(folder).release()
   },
 )
+
+posixOnly.each([
+  ['in use', process.pid, true],
+  ['taken over', 0, false],
+])('a lock that a full disk has taken as a link is %s', (_name, pid, held) => {
+  const fields = { host: hostname(), lockedAtMs: Date.now(), token: '0123abcd-4567' }
+  const own = pid === 0 ? { pid: deadPid(), startTime: '1' } : { pid, startTime: startTimeOf(pid) }
+  const target = targetOf({ ...fields, ...own })
+  // What stands in the inode needs no block.
+  expect(target.length).toBeLessThan(60)
+  symlinkSync(target, lockPath())
+  expect(readHolder(lockPath())).toMatchObject({ ...own, host: hostname(), token: '0123abcd' })
+  if (held) return expect(() => lockDirectory(folder)).toThrow(`is in use by process ${pid}`)
+  lockDirectory(folder).release()
+  expect(readdirSync(folder)).toEqual([])
+})
 
 test('a holder on another machine counts as alive', () => {
   writeFileSync(lockPath(), holder({ host: 'elsewhere', pid: deadPid() }))

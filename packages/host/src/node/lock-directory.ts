@@ -1,8 +1,9 @@
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname, uptime } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { ShoalError } from '../errors.ts'
+import { readHolder, targetOf, type Holder } from './lock-holder.ts'
 import { makeFolder } from './make-folder.ts'
 import { isRunning, startTimeOf } from './process-identity.ts'
 import { renameWhenFree } from './rename-when-free.ts'
@@ -12,22 +13,14 @@ export interface DirectoryLock {
   release(): void
 }
 
-interface Holder {
-  readonly pid: number
-  readonly host: string
-  /** Start time of the process, which tells it from a later one with the same pid; null where it is not known. */
-  readonly startTime: string | null
-  readonly lockedAtMs: number
-  readonly token: string
-}
-
 const lockName = 'shoal.lock'
 
 /**
  * Makes `folder` and claims it: two nodes with one key and one set of files would contradict each other.
  *
  * The claim is a file with the holder's pid and start time. A holder that no longer runs (crash, kill -9, power loss)
- * is replaced.
+ * is replaced. A full disk takes no such file; there the claim is a symbolic link that leads nowhere, where the file system
+ * has them.
  *
  * @throws {ShoalError} `in-use` while a live process holds it
  */
@@ -44,29 +37,46 @@ export function lockDirectory(folder: string): DirectoryLock {
   // Written before it gets its final name, so that no process reads a half-written lock.
   const draft = `${path}.${own.token}`
   try {
-    writeFileSync(draft, `${JSON.stringify(own)}\n`)
-    claim(folder, path, draft)
+    if (write(draft, own)) claim(path, folder, () => linkSync(draft, path), draft)
+    else claim(path, folder, () => symlinkSync(targetOf(own), path), null)
   } finally {
     rmSync(draft, { force: true })
   }
   const release = (): void => {
     process.off('exit', release)
     // The lock is another process's when a user removed it by hand and started another node.
-    if (readHolder(path)?.token === own.token) rmSync(path, { force: true })
+    if (own.token.startsWith(readHolder(path)?.token ?? 'nobody')) rmSync(path, { force: true })
   }
   process.on('exit', release)
   return { release }
 }
 
-/** Gives `draft` the lock's name, moving a dead holder's lock out of the way first. */
-function claim(folder: string, path: string, draft: string): void {
+/** @returns false where the disk is full */
+function write(draft: string, own: Holder): boolean {
+  try {
+    writeFileSync(draft, `${JSON.stringify(own)}\n`)
+    return true
+  } catch (error) {
+    if (['ENOSPC', 'EDQUOT'].includes(String(codeOf(error)))) return false
+    throw error
+  }
+}
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined
+
+/**
+ * Takes the lock's name, moving a dead holder's lock out of the way first.
+ * @param draft what to write where `take` cannot be used; null when nothing can be written
+ */
+function claim(path: string, folder: string, take: () => void, draft: string | null): void {
   for (let attempt = 0; attempt < 8; attempt += 1) {
     try {
-      linkSync(draft, path)
+      take()
       return
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined
-      if (code !== 'EEXIST') {
+      if (codeOf(error) !== 'EEXIST') {
+        if (draft === null) throw diskFull(folder, error)
         claimWithoutLinks(folder, path, draft, error)
         return
       }
@@ -101,7 +111,7 @@ function evict(path: string, dead: Holder | null): void {
   try {
     renameWhenFree(path, aside)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+    if (codeOf(error) === 'ENOENT') return
     throw error
   }
   const moved = readHolder(aside)
@@ -109,17 +119,6 @@ function evict(path: string, dead: Holder | null): void {
   // it.
   if (moved !== null && moved.token !== dead?.token) linkSync(aside, path)
   rmSync(aside, { force: true })
-}
-
-function readHolder(path: string): Holder | null {
-  try {
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number')
-      return null
-    return value as Holder
-  } catch {
-    return null // missing, or not a lock of ours: nobody can be shown to hold it
-  }
 }
 
 function isHeld(holder: Holder): boolean {
@@ -131,6 +130,14 @@ function isHeld(holder: Holder): boolean {
   if (!isRunning(holder.pid)) return false
   const startTime = startTimeOf(holder.pid)
   return holder.startTime === null || startTime === null || holder.startTime === startTime
+}
+
+function diskFull(folder: string, cause: unknown): ShoalError {
+  return new ShoalError(
+    'disk-full',
+    `the disk of ${folder} is full, so that it cannot be locked; free some room, or choose another folder with --data DIR`,
+    { cause },
+  )
 }
 
 function inUse(folder: string, holder: Holder): ShoalError {
