@@ -25,9 +25,14 @@ export function systemRefusal(error: unknown): SystemRefusal | null {
   const [code, words] = refusal
   // An error of a write to an open file names no path. For a full disk none is needed.
   if (path === null)
-    return code === 'disk-full' ? { code, sentence: `the disk is full (${error.code})` } : null
+    return code === 'disk-full'
+      ? { code, sentence: `the disk is full (${error.code}); ${wayOut(code)}` }
+      : null
   return {
     code,
-    sentence: `${path} ${words} (${error.code}); choose another folder with --data DIR or SHOAL_DATA if it is the data directory`,
+    sentence: `${path} ${words} (${error.code}); ${wayOut(code)} if it is the data directory`,
   }
 }
+
+const wayOut = (code: SystemRefusal['code']): string =>
+  `${code === 'disk-full' ? 'free some room, or ' : ''}choose another folder with --data DIR or SHOAL_DATA`

@@ -21,6 +21,8 @@ export function writeFileAtomically(path: string, content: string | Uint8Array, 
     renameWhenFree(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
+    // What cannot be written to an open file, on a full disk say, does not name it.
+    if (error instanceof Error && !('path' in error)) throw Object.assign(error, { path })
     throw error
   }
 }

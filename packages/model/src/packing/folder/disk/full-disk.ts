@@ -19,14 +19,19 @@ const codeOf = (error: unknown): unknown =>
 
 /**
  * Does work on files.
+ * @param path of the file that grows, where the work has one
  * @throws {ModelError} `disk-full` in place of what the operating system says then
  */
-export async function tellFullDisk<Result>(work: () => Promise<Result>): Promise<Result> {
+export async function tellFullDisk<Result>(work: () => Promise<Result>, path?: string): Promise<Result> {
   try {
     return await work()
   } catch (cause) {
     if (!full.has(codeOf(cause))) throw cause
-    throw new ModelError('disk-full', `the disk is full (${String(codeOf(cause))})`, { cause })
+    throw new ModelError(
+      'disk-full',
+      `${path === undefined ? '' : `${path} cannot be written: `}the disk is full (${String(codeOf(cause))})`,
+      { cause },
+    )
   }
 }
 

@@ -21,7 +21,7 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
     } finally {
       await handle.close()
     }
-  })
+  }, path)
   await renameDurably(partialPath, path)
 }
 
