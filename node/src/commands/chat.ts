@@ -5,6 +5,7 @@ import type { ChatMessage } from '@shoal/model'
 import type { Engine, SwarmStatus } from '@shoal/swarm'
 import { chatCommand, type ChatState } from '../chat/commands.ts'
 import { readMessages } from '../chat/lines.ts'
+import { TerminalMarkdown } from '../chat/terminal-markdown.ts'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
 import {
@@ -129,6 +130,8 @@ async function reply(
 ): Promise<string> {
   let text = ''
   let status = ''
+  // Output that goes into a file, or to a terminal without colours, is the text as the model writes it.
+  const styled = process.stdout.isTTY && colours.isColorSupported ? new TerminalMarkdown() : null
   try {
     const events = engine.generate({
       promptIds: await promptOf(engine, state.messages),
@@ -138,7 +141,7 @@ async function reply(
     })
     for await (const event of events) {
       text += event.text
-      context.output.write(event.text)
+      context.output.write(styled?.push(event.text) ?? event.text)
       if (event.type === 'done') {
         state.route = routeText(event.result.route)
         status = answerFigures(event.result)
@@ -149,9 +152,10 @@ async function reply(
     const known =
       error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
     if (!known && !options.signal.aborted) throw error
+    context.output.write(styled?.end() ?? '')
     context.output.write(colours.red(options.signal.aborted ? ' …' : `[${messageOf(error)}]`))
   }
-  context.output.line('')
+  context.output.line(styled?.end() ?? '')
   // For the person at the terminal: output that goes into a file is the answer alone.
   if (status !== '' && process.stderr.isTTY) process.stderr.write(`${colours.dim(status)}\n`)
   return text
