@@ -20,7 +20,8 @@ import { createGraphLoader, type GraphLoader } from './graph-loader.ts'
 import { createLoadedHeads } from './loaded-heads.ts'
 import { createLoadedSpans, type LoadedSpans } from './loaded-spans.ts'
 import { createRankSum, type EngineHost } from './rank-sum.ts'
-import { placeOf, type NamedCall } from './requests/request-places.ts'
+import { MicroBatches } from './requests/micro-batches.ts'
+import { groupOf, placeOf, type NamedCall } from './requests/request-places.ts'
 import type { RequestPlace } from './requests/request-order.ts'
 import { createRowVerdicts } from './row-verdicts.ts'
 import { forwardShared, ForwardProgress, type ForwardOutcome } from './requests/shared-forward.ts'
@@ -55,11 +56,18 @@ export function createComputeEngine(
   const loader = createGraphLoader({ manifest, folder, threads, gate })
   const spans = createLoadedSpans()
   const heads = createLoadedHeads(loader, manifest.config.hiddenSize)
+  const batches = new MicroBatches(manifest.config.blockCount)
+  const { clock } = host
   const handlers: Handlers = {
     'numeric-class': () => ({
       numericClass: fixedProbe(blockSpecs(manifest.config), manifest.profile, threads, gate),
     }),
     ...loadCalls(host, manifest, loader, spans),
+    'release-blocks': ({ span }) => {
+      spans.release(span)
+      batches.forget(span)
+      return null
+    },
     ...sessionCalls(spans),
     'load-head': (fields) => heads.load(fields),
     logits: (fields) => heads.logits([fields])[0] ?? { logits: null },
@@ -77,8 +85,11 @@ export function createComputeEngine(
   return {
     call: (name, fields) => handlers[name](fields),
     placeOf: (request) => placeOf(spans, request),
-    progressOf: (fields) => new ForwardProgress(fields, hiddenSize),
-    forwardShared: (requests) => forwardShared(spans, requests),
+    progressOf(fields) {
+      batches.arrived(groupOf(spans, fields.span, fields.session), fields.session, clock.nowMs())
+      return new ForwardProgress(fields, hiddenSize)
+    },
+    forwardShared: (requests) => forwardShared({ spans, batches, clock }, requests),
     logitsShared: (requests) => heads.logits(requests),
   }
 }
@@ -88,7 +99,7 @@ function loadCalls(
   { config }: Manifest,
   loader: GraphLoader,
   spans: LoadedSpans,
-): Handlers<'load-blocks' | 'load-rank' | 'release-blocks'> {
+): Handlers<'load-blocks' | 'load-rank'> {
   const verdicts = createRowVerdicts()
   return {
     'load-blocks': ({ span: id, range }) => {
@@ -117,10 +128,6 @@ function loadCalls(
       const sum = await createRankSum(host, mailbox, thread)
       spans.add(id, createRankChain({ clock: host.clock, span, paddingOf: own.paddingOf, load, sum }))
       return { padding: own.over(span.blocks) }
-    },
-    'release-blocks': ({ span }) => {
-      spans.release(span)
-      return null
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { CallArguments, CallName } from '../../host/compute-calls.ts'
+import type { CallArguments, CallName, SpanId } from '../../host/compute-calls.ts'
 import type { LoadedSpans } from '../loaded-spans.ts'
 import type { RequestPlace } from './request-order.ts'
 
@@ -6,6 +6,11 @@ import type { RequestPlace } from './request-order.ts'
 export type NamedCall = {
   readonly [Name in CallName]: { readonly name: Name; readonly arguments: CallArguments<Name> }
 }[CallName]
+
+/** Names the sessions of a span over the same blocks, whose rows may be computed in one call. */
+export function groupOf(spans: LoadedSpans, span: SpanId, session: string): string {
+  return `${span} ${spans.partOf(span, session)}`
+}
 
 /**
  * How a request may move past others. The requests of a session keep their order. Those of a rank all do, because each rank of a
@@ -24,7 +29,7 @@ export function placeOf(spans: LoadedSpans, request: NamedCall): RequestPlace {
       return {
         kind: 'rows',
         lane: `${span}/${session}`,
-        group: `${span} ${spans.partOf(span, session)}`,
+        group: groupOf(spans, span, session),
         together,
       }
     }

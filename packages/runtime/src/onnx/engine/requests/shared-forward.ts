@@ -1,5 +1,8 @@
+import type { Clock } from '@shoal/host'
 import type { CallArguments, CallResult } from '../../host/compute-calls.ts'
 import type { ChainCaches } from '../../computers/block-chain.ts'
+import type { MicroBatches, WaitingRows } from './micro-batches.ts'
+import { groupOf } from './request-places.ts'
 import { shareRows } from './shared-calls.ts'
 import type { LoadedSpans } from '../loaded-spans.ts'
 
@@ -41,6 +44,13 @@ export class ForwardProgress {
 /** What became of one request in a call: null when it has rows left. */
 export type ForwardOutcome = { readonly result: CallResult<'forward'> } | { readonly error: unknown } | null
 
+/** What a shared call needs of the engine. */
+export interface SharedForwardParts {
+  readonly spans: LoadedSpans
+  readonly batches: MicroBatches
+  readonly clock: Clock
+}
+
 interface Part {
   readonly index: number
   readonly progress: ForwardProgress
@@ -55,26 +65,39 @@ interface Part {
  * @returns what became of each
  */
 export function forwardShared(
-  spans: LoadedSpans,
+  { spans, batches, clock }: SharedForwardParts,
   requests: readonly ForwardProgress[],
 ): readonly ForwardOutcome[] {
   const outcomes: ForwardOutcome[] = requests.map(() => null)
-  const known: Omit<Part, 'rows'>[] = []
+  const found: Omit<Part, 'rows'>[] = []
+  const startedMs = clock.nowMs()
   for (const [index, progress] of requests.entries()) {
     const { span, session } = progress.fields
     try {
-      known.push({ index, progress, caches: spans.cachesAt(span, session, progress.position) })
+      found.push({ index, progress, caches: spans.cachesAt(span, session, progress.position) })
     } catch (error) {
       outcomes[index] = { error }
     }
   }
+  const [oldest] = found
+  if (oldest === undefined) return outcomes
+  const { span, session } = oldest.progress.fields
+  const group = groupOf(spans, span, session)
+  const { part } = oldest.caches
+  const chosen = batches.choose(
+    group,
+    part.end - part.start,
+    found.map(({ progress }) => waitingRows(progress)),
+  )
+  const known = found.filter((_, index) => chosen[index])
   const shares = shareRows(known.map(({ progress }) => progress.rowsLeft))
   const parts = known
     .map((part, index) => ({ ...part, rows: shares[index] ?? 0 }))
     .filter(({ rows }) => rows > 0)
   const [first] = parts
   if (first === undefined) return outcomes
-  const chain = spans.chain(first.progress.fields.span)
+  const computed = parts.map(({ progress }) => waitingRows(progress))
+  const chain = spans.chain(span)
   const pass = (together: readonly Part[]): void => {
     const [only] = together
     const input =
@@ -106,7 +129,13 @@ export function forwardShared(
     } catch {
       for (const part of parts) alone(part)
     }
+  const nowMs = clock.nowMs()
+  batches.computed(group, computed, nowMs - startedMs, nowMs)
   return outcomes
+}
+
+function waitingRows({ fields, rowsLeft }: ForwardProgress): WaitingRows {
+  return { session: fields.session, rows: rowsLeft }
 }
 
 function gathered(parts: readonly Part[]): Float32Array<ArrayBuffer> {
