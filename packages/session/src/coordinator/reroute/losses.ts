@@ -1,6 +1,7 @@
 import { asShoalError, isMovable, isUnanswered, messageOf, ShoalError } from '@shoal/host'
 import { sessionLimits } from '../../route/limits.ts'
 import { nameStage, StageError } from '../../route/stage-error.ts'
+import { isPassingShortage } from '../opening/stage-asker.ts'
 import type { Route, RouteStage } from '../../route/types.ts'
 
 /** Whether an error says that no peer holds the blocks now. A peer may load them soon, so the session can wait. */
@@ -17,9 +18,11 @@ export interface Losses {
    * `progress`.
    */
   readonly full: ReadonlySet<string>
+  /** Whether one of them refused because sessions that are open now use its memory. */
+  readonly crowded: boolean
   /**
-   * Leaving stages at which the session was closed. Other peers compute these blocks from then on. The peers of these
-   * stages may serve other blocks of the route.
+   * Stages at which the session was closed while it waited: leaving ones, or all when others wait for its room. The peers
+   * of these stages may serve the same or other blocks of the route.
    */
   readonly givenUp: Set<RouteStage>
   /**
@@ -50,6 +53,7 @@ export function createLosses(): Losses {
   const lost = new Map<string, number>()
   const full = new Set<string>()
   const givenUp = new Set<RouteStage>()
+  let crowded = false
   let attempts = 0
   /** For each block, how often its rows were refused since the last answered step. */
   const refusals = new Map<number, number>()
@@ -63,6 +67,9 @@ export function createLosses(): Losses {
   return {
     lost,
     full,
+    get crowded() {
+      return crowded
+    },
     givenUp,
     movable(error) {
       const { start, end } = error.range
@@ -78,15 +85,22 @@ export function createLosses(): Losses {
     refuse(error, open) {
       if (
         isUnanswered(error.code) ||
-        open.some(({ stage }) => stage.peer === error.peer && stage.range.start === error.range.start)
+        open.some(
+          ({ stage }) =>
+            !givenUp.has(stage) && stage.peer === error.peer && stage.range.start === error.range.start,
+        )
       ) {
         add(error)
         return
       }
       full.add(error.peer)
+      if (isPassingShortage(error)) crowded = true
       last ??= error
     },
-    forgive: () => full.clear(),
+    forgive() {
+      full.clear()
+      crowded = false
+    },
     settle(route) {
       for (const { peer } of route) lost.delete(peer)
       givenUp.clear()
@@ -95,6 +109,7 @@ export function createLosses(): Losses {
       attempts = 0
       refusals.clear()
       full.clear()
+      crowded = false
     },
     countAttempt(stages) {
       attempts += 1

@@ -8,7 +8,7 @@ const { signal } = new AbortController()
 /** The length of each pause between two looks, and the error that ends the wait. */
 async function waits(replacementWaitMs: number): Promise<{ pausesMs: number[]; error: unknown }> {
   const clock = createVirtualClock()
-  const replacementWait = createReplacementWait(clock, { replacementWaitMs })
+  const replacementWait = createReplacementWait(clock, { replacementWaitMs, roomWaitMs: 5_000 })
   const pausesMs: number[] = []
   for (;;) {
     const startMs = clock.nowMs()
@@ -42,7 +42,7 @@ test('a replacement wait of 0 ms gives up at once', async () => {
 
 test('an answered step resets the wait, and an abort ends it', async () => {
   const clock = createVirtualClock()
-  const replacementWait = createReplacementWait(clock, { replacementWaitMs: 1000 })
+  const replacementWait = createReplacementWait(clock, { replacementWaitMs: 1000, roomWaitMs: 5_000 })
   const giveUp = new AbortController()
   const waiting = replacementWait.wait(new Error('nobody'), giveUp.signal)
   expect(replacementWait.waiting).toBe(true)

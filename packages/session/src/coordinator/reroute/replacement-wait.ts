@@ -8,31 +8,38 @@ import { sessionLimits, type SessionTimes } from '../../route/limits.ts'
 export interface ReplacementWait {
   /** Whether a wait has begun and no step has been answered since. */
   readonly waiting: boolean
+  /** How long ago it began; 0 before it has. */
+  readonly waitedMs: number
   /**
    * Resolves when it is time to ask the route finder again.
    * @param reason why nobody holds the blocks now
+   * @param crowded whether peers hold them whose memory other sessions use: these end later than a load does
    * @throws {ShoalError} `no-route` with that reason when the time is over; the signal's reason
    */
-  wait(reason: unknown, signal: AbortSignal): Promise<void>
+  wait(reason: unknown, signal: AbortSignal, crowded?: boolean): Promise<void>
   /** A step was answered, so the next wait begins anew. */
   reset(): void
 }
 
 export function createReplacementWait(
   clock: Clock,
-  { replacementWaitMs }: Pick<SessionTimes, 'replacementWaitMs'>,
+  { replacementWaitMs, roomWaitMs }: Pick<SessionTimes, 'replacementWaitMs' | 'roomWaitMs'>,
 ): ReplacementWait {
-  let endsMs: number | null = null
+  let beganMs: number | null = null
   let pauseMs: number = sessionLimits.routeRetryMsMin
   return {
     get waiting() {
-      return endsMs !== null
+      return beganMs !== null
     },
-    async wait(reason, signal) {
-      endsMs ??= clock.nowMs() + replacementWaitMs
-      const leftMs = endsMs - clock.nowMs()
+    get waitedMs() {
+      return beganMs === null ? 0 : clock.nowMs() - beganMs
+    },
+    async wait(reason, signal, crowded = false) {
+      beganMs ??= clock.nowMs()
+      const longestMs = crowded ? Math.max(replacementWaitMs, roomWaitMs) : replacementWaitMs
+      const leftMs = beganMs + longestMs - clock.nowMs()
       if (leftMs <= 0)
-        throw new ShoalError('no-route', `${messageOf(reason)} (waited ${replacementWaitMs / 1000} s)`, {
+        throw new ShoalError('no-route', `${messageOf(reason)} (waited ${longestMs / 1000} s)`, {
           cause: reason,
         })
       // The last question to the route finder comes at the end of the whole wait, not after it.
@@ -41,7 +48,7 @@ export function createReplacementWait(
       await sleep(clock, delayMs, signal)
     },
     reset() {
-      endsMs = null
+      beganMs = null
       pauseMs = sessionLimits.routeRetryMsMin
     },
   }

@@ -13,12 +13,12 @@ import { sendRows } from '../steps/send-rows.ts'
 import { stepDeadlineMs } from '../steps/step-deadline.ts'
 import { announceVersion } from './announce-version.ts'
 import { Attempt } from './attempt.ts'
+import { awaitReplacement } from './await-replacement.ts'
 import type { Move } from './changes.ts'
 import { createLosses, nobodyNow } from './losses.ts'
 import { createReplacementWait } from './replacement-wait.ts'
 import { replan } from './replan.ts'
 import { RequestedMove } from './moving/requested-move.ts'
-import { giveUpLeaving } from './moving/give-up-leaving.ts'
 import type { RerouterParts } from './rerouter-parts.ts'
 import { findSilent } from './silent-stages.ts'
 
@@ -282,14 +282,9 @@ export class Rerouter {
       life.end(this.#losses.final(error))
       return false
     }
-    this.#context.logger.info('replacement-awaited', {
-      session: this.#context.options.session,
-      reason: messageOf(error),
-    })
     try {
-      await giveUpLeaving(this.#context, this.#parts, this.#losses, this.wish, signal)
-      await this.#replacementWait.wait(error, signal)
-      this.#losses.forgive()
+      const awaited = { losses: this.#losses, wait: this.#replacementWait, wish: this.wish, error }
+      await awaitReplacement(this.#context, this.#parts, awaited, signal)
     } catch (over) {
       if (!signal.aborted) life.end(this.#losses.final(over))
     }
