@@ -51,12 +51,10 @@ export interface Losses {
 export function createLosses(): Losses {
   // Incarnations are kept, because a new incarnation of a lost peer has nothing of the session and may be used.
   const lost = new Map<string, number>()
-  const full = new Set<string>()
   const givenUp = new Set<RouteStage>()
-  let crowded = false
+  const refusing = createRefusing()
   let attempts = 0
-  /** For each block, how often its rows were refused since the last answered step. */
-  const refusals = new Map<number, number>()
+  const refusals = createRefusals()
   let last: StageError | null = null
 
   const add = (error: StageError): void => {
@@ -66,19 +64,13 @@ export function createLosses(): Losses {
 
   return {
     lost,
-    full,
+    full: refusing.peers,
     get crowded() {
-      return crowded
+      return refusing.crowded
     },
     givenUp,
     movable(error) {
-      const { start, end } = error.range
-      let most = 0
-      for (let block = start; error.code === 'bad-frame' && block < end; block += 1) {
-        const times = (refusals.get(block) ?? 0) + 1
-        refusals.set(block, times)
-        most = Math.max(most, times)
-      }
+      const most = error.code === 'bad-frame' ? refusals.count(error) : 0
       return isMovable(error.code, 'running') && most <= sessionLimits.maxRefusedInARow
     },
     add,
@@ -93,14 +85,10 @@ export function createLosses(): Losses {
         add(error)
         return
       }
-      full.add(error.peer)
-      if (isPassingShortage(error)) crowded = true
+      refusing.add(error)
       last ??= error
     },
-    forgive() {
-      full.clear()
-      crowded = false
-    },
+    forgive: () => refusing.clear(),
     settle(route) {
       for (const { peer } of route) lost.delete(peer)
       givenUp.clear()
@@ -108,8 +96,7 @@ export function createLosses(): Losses {
     progress() {
       attempts = 0
       refusals.clear()
-      full.clear()
-      crowded = false
+      refusing.clear()
     },
     countAttempt(stages) {
       attempts += 1
@@ -128,5 +115,43 @@ export function createLosses(): Losses {
         cause: reason,
       })
     },
+  }
+}
+
+/** Peers that refused to open a stage, and whether one of them did because other sessions use its memory. */
+function createRefusing() {
+  const peers = new Set<string>()
+  let crowded = false
+  return {
+    peers,
+    get crowded() {
+      return crowded
+    },
+    add(error: StageError): void {
+      peers.add(error.peer)
+      if (isPassingShortage(error)) crowded = true
+    },
+    clear(): void {
+      peers.clear()
+      crowded = false
+    },
+  }
+}
+
+/** For each block, how often its rows were refused since the last answered step. */
+function createRefusals() {
+  const times = new Map<number, number>()
+  return {
+    /** @returns how often the rows of one of these blocks have been refused, at most */
+    count({ range }: StageError): number {
+      let most = 0
+      for (let block = range.start; block < range.end; block += 1) {
+        const refused = (times.get(block) ?? 0) + 1
+        times.set(block, refused)
+        most = Math.max(most, refused)
+      }
+      return most
+    },
+    clear: () => times.clear(),
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { finderOf } from '../testing/fake-failover.ts'
-import { createFakeSwarm } from '../testing/fake-swarm.ts'
+import { finderOf } from '../../testing/fake-failover.ts'
+import { createFakeSwarm } from '../../testing/fake-swarm.ts'
 
 const tokenBudget = 512
 /** KV cache and journal of one session at one stage, and half as much again: there is no room for a second session. */
