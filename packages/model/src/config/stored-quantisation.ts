@@ -10,6 +10,10 @@ export type StoredQuantisation =
       readonly tile: { readonly rows: number; readonly columns: number } | null
     }
   | {
+      /** Matrices of 8-bit floats as TensorRT Model Optimizer and compressed-tensors write them: one scale, or one for each row. */
+      readonly kind: 'fp8-rows'
+    }
+  | {
       /** Experts in blocks of 32 floats of 4 bits (gpt-oss). */
       readonly kind: 'mxfp4'
     }
@@ -34,10 +38,36 @@ export function readStoredQuantisation(json: JsonObject): StoredQuantisation | n
   const object = asObject(fieldOf(json, key), key)
   const named = fieldOf(object, 'quant_method')
   if (named === 'mxfp4') return { kind: 'mxfp4' }
+  if (named === 'modelopt') return readModelOptimizer(object)
+  if (named === 'compressed-tensors' && isRowsOfFloat8(object)) return { kind: 'fp8-rows' }
   const format = fieldOf(object, 'fmt') ?? 'e4m3'
   if (named === 'fp8' && format === 'e4m3') return { kind: 'fp8', tile: readTile(object) }
   const name = named === 'fp8' ? `fp8 in ${show(format)}` : (named ?? `${show(fieldOf(object, 'bits'))} bits`)
   return { kind: 'other', name: show(name) }
+}
+
+/** `quantization` of hf_quant_config.json, or `quantization_config` of newer files of TensorRT Model Optimizer. */
+export function readModelOptimizer(object: JsonObject): StoredQuantisation {
+  const algorithm = fieldOf(object, 'quant_algo')
+  return algorithm === 'FP8' ? { kind: 'fp8-rows' } : { kind: 'other', name: show(algorithm) }
+}
+
+/** Whether all groups of a `compressed-tensors` checkpoint are 8-bit floats with one scale, or one for each row. */
+function isRowsOfFloat8(object: JsonObject): boolean {
+  if (fieldOf(object, 'format') !== 'float-quantized') return false
+  const groups = Object.values(asObject(fieldOf(object, 'config_groups') ?? {}, 'config_groups'))
+  return (
+    groups.length > 0 &&
+    groups.every((group) => {
+      const weights = asObject(fieldOf(asObject(group, 'a group'), 'weights') ?? {}, 'the weights of a group')
+      const strategy = fieldOf(weights, 'strategy')
+      return (
+        fieldOf(weights, 'num_bits') === 8 &&
+        fieldOf(weights, 'type') === 'float' &&
+        (strategy === 'tensor' || strategy === 'channel')
+      )
+    })
+  )
 }
 
 function readTile(object: JsonObject): { readonly rows: number; readonly columns: number } | null {

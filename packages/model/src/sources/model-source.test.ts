@@ -98,9 +98,9 @@ test.each<[string, string, Record<string, Uint8Array | null>, RegExp]>([
 })
 
 test('weights that a file beside config.json calls quantised are refused before anything is read', async () => {
-  const quantised = { quantization: { quant_algo: 'FP8', kv_cache_quant_algo: 'FP8' } }
+  const quantised = { quantization: { quant_algo: 'NVFP4', kv_cache_quant_algo: 'FP8' } }
   const folder = files({ 'hf_quant_config.json': utf8(JSON.stringify(quantised)) })
-  await expect(openModel(folder)).rejects.toThrow(/already quantised \("FP8", says hf_quant_config.json\)/)
+  await expect(openModel(folder)).rejects.toThrow(/already quantised \("NVFP4", says hf_quant_config.json\)/)
 })
 
 test('a missing shard is reported when one of its tensors is needed', async () => {

@@ -3,13 +3,17 @@ import { ModelError } from '../error.ts'
 import { isMultimodal, languageModelOf } from '../families/language-model.ts'
 import { parseConfig } from '../families/parse-config.ts'
 import { familyNamed } from '../families/registry.ts'
-import { asObject, fieldOf, parseJson, show } from '../json-fields.ts'
+import { asObject, fieldOf, parseJson } from '../json-fields.ts'
 import { limits } from '../limits.ts'
 import { assetNames } from '../manifest/assets.ts'
 import { withEndToken } from './end-token.ts'
 import { licenseOfCard } from './license.ts'
 import { readWhole, type ModelFiles } from './range-reader.ts'
-import { readStoredQuantisation, type StoredQuantisation } from '../config/stored-quantisation.ts'
+import {
+  readModelOptimizer,
+  readStoredQuantisation,
+  type StoredQuantisation,
+} from '../config/stored-quantisation.ts'
 import { checkpointTensors } from './safetensors/checkpoint-tensors.ts'
 import { float8Tensors } from './safetensors/float8-tensors.ts'
 import { openSafetensors } from './safetensors/safetensors-source.ts'
@@ -54,12 +58,13 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
   )
   const assets = await readAssets(files, signal)
   const generation = assets.get('generation_config.json')
-  await refuseOtherQuantisation(files, signal)
+  const ofOptimizer = await quantisationOfOptimizer(files, signal)
   const config = parseConfig(
     configJson,
     generation === undefined ? null : parseJson(generation, 'generation_config.json'),
   )
-  const quantisation = readStoredQuantisation(languageModelOf(asObject(configJson, 'config.json')))
+  const quantisation =
+    ofOptimizer ?? readStoredQuantisation(languageModelOf(asObject(configJson, 'config.json')))
   return {
     name: files.name,
     config: withEndToken(config, assets),
@@ -83,22 +88,32 @@ function storedTensors(
   { family }: ModelConfig,
   quantisation: StoredQuantisation | null,
 ): TensorSource {
-  const values = quantisation?.kind === 'fp8' ? float8Tensors(files, files.codes, quantisation.tile) : files
+  const values =
+    quantisation?.kind === 'fp8' || quantisation?.kind === 'fp8-rows'
+      ? float8Tensors(files, files.codes, quantisation)
+      : files
   return familyNamed(family).checkpoint.expertsAreStacked === true
     ? stackedExperts(values, files.codes)
     : values
 }
 
-/** TensorRT Model Optimizer says in a file of its own, and not in config.json, that weights are quantised. */
-async function refuseOtherQuantisation(files: ModelFiles, signal?: AbortSignal): Promise<void> {
+/**
+ * TensorRT Model Optimizer says in a file of its own, and not in config.json, that weights are quantised.
+ * @throws {ModelError} `unsupported-model` for other kinds than 8-bit floats
+ */
+async function quantisationOfOptimizer(
+  files: ModelFiles,
+  signal?: AbortSignal,
+): Promise<StoredQuantisation | null> {
   const name = 'hf_quant_config.json'
   const reader = await files.open(name)
-  if (reader === null) return
+  if (reader === null) return null
   const json = asObject(parseJson(await readWhole(reader, limits.configBytesMax, name, signal), name), name)
-  const quantization = asObject(fieldOf(json, 'quantization') ?? {}, `quantization of ${name}`)
+  const stored = readModelOptimizer(asObject(fieldOf(json, 'quantization') ?? {}, `quantization of ${name}`))
+  if (stored.kind !== 'other') return stored
   throw new ModelError(
     'unsupported-model',
-    `the weights of ${files.name} are already quantised (${show(fieldOf(quantization, 'quant_algo'))}, says ${name}); use the original float weights`,
+    `the weights of ${files.name} are already quantised (${stored.name}, says ${name}); use the original float weights`,
   )
 }
 

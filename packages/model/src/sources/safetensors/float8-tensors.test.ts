@@ -82,6 +82,75 @@ test.each<[string, readonly number[], readonly number[], readonly number[] | nul
   await expect(source.tensors.tensor(name)).rejects.toThrow(/not one scale for each/)
 })
 
+const rowsOfFloats = {
+  quant_method: 'compressed-tensors',
+  format: 'float-quantized',
+  config_groups: { group_0: { weights: { num_bits: 8, type: 'float', strategy: 'channel' } } },
+  ignore: ['lm_head'],
+}
+
+/** A matrix of two rows of two ones with these scales, and a scale for its inputs. */
+function openRows(
+  scales: readonly number[],
+  shape: readonly number[],
+  config: object,
+  more: readonly (readonly [string, unknown])[] = [],
+) {
+  const end = 4 + 4 * scales.length
+  const data = new Uint8Array(end + 4)
+  data.set([0x38, 0x38, 0x38, 0x38])
+  data.set(new Uint8Array(Float32Array.from(scales).buffer), 4)
+  const header = {
+    [name]: { dtype: 'F8_E4M3', shape: [2, 2], data_offsets: [0, 4] },
+    [`${name}_scale`]: { dtype: 'F32', shape, data_offsets: [4, end] },
+    [name.replace('weight', 'input_scale')]: { dtype: 'F32', shape: [], data_offsets: [end, end + 4] },
+  }
+  const files = new Map([
+    ['config.json', utf8(JSON.stringify({ ...smallConfigJson, ...config }))],
+    ['model.safetensors', safetensorsFile(header, data)],
+    ...more.map(([file, json]) => [file, utf8(JSON.stringify(json))] as const),
+  ])
+  return openModel(memoryFiles('fp8', files))
+}
+
+test.each<[string, readonly number[], readonly number[], object, readonly (readonly [string, unknown])[]]>([
+  ['compressed-tensors, a scale for each row', [0.5, 2], [2, 1], { quantization_config: rowsOfFloats }, []],
+  [
+    'Model Optimizer, a scale for the matrix',
+    [0.5],
+    [],
+    {},
+    [['hf_quant_config.json', { quantization: { quant_algo: 'FP8', kv_cache_quant_algo: 'FP8' } }]],
+  ],
+  [
+    'Model Optimizer, named in config.json',
+    [0.5],
+    [1],
+    { quantization_config: { quant_method: 'modelopt', quant_algo: 'FP8' } },
+    [],
+  ],
+])('%s', async (_, scales, shape, config, more) => {
+  const source = await openRows(scales, shape, config, more)
+  const [first = 1, second = first] = scales
+  expect(await source.tensors.tensor(name)).toMatchObject({ type: 'F32', shape: [2, 2] })
+  expect([...widen(await source.tensors.readRows(name, 0, 2))]).toEqual([first, first, second, second])
+  expect([...widen(await source.tensors.readRows(name, 1, 2))]).toEqual([second, second])
+  expect(await source.tensors.tensorNames()).toEqual([name])
+})
+
+test('other layouts of 8-bit floats are refused: scales that do not fit from the file, other kinds from the config', async () => {
+  const source = await openRows([1, 1, 1], [3, 1], { quantization_config: rowsOfFloats })
+  await expect(source.tensors.tensor(name)).rejects.toThrow(/not one scale for each row of \[2, 2\]/)
+  const tiles = { group_0: { weights: { num_bits: 8, type: 'float', strategy: 'block' } } }
+  for (const change of [{ config_groups: tiles }, { format: 'pack-quantized' }, { config_groups: {} }])
+    await expect(openRows([1], [1], { quantization_config: { ...rowsOfFloats, ...change } })).rejects.toThrow(
+      /already quantised \("compressed-tensors"\)/,
+    )
+  await expect(
+    openRows([1], [1], { quantization_config: { quant_method: 'modelopt', quant_algo: 'NVFP4' } }),
+  ).rejects.toThrow(/already quantised \("NVFP4"\)/)
+})
+
 test('8-bit floats that the config does not announce are refused, and not read without their scales', async () => {
   const file = safetensorsFile(
     { [name]: { dtype: 'F8_E4M3', shape: [1, 1], data_offsets: [0, 1] } },

@@ -6,19 +6,21 @@ import { widen } from '../widen.ts'
 import { float8Values } from './float8.ts'
 import type { CodedTensor, CodedTensors } from './safetensors-source.ts'
 
-/** Behind the name of a matrix, its scales; and what inputs would be rounded with, where inputs have 8 bits too. */
-const scaleEnding = '_scale_inv'
-const inputEnding = '.activation_scale'
+export type Float8Layout = Extract<StoredQuantisation, { kind: 'fp8' | 'fp8-rows' }>
 
-type Tile = Extract<StoredQuantisation, { kind: 'fp8' }>['tile']
+/** Behind the name of a matrix, its scales. */
+const scaleEndings = { fp8: '_scale_inv', 'fp8-rows': '_scale' } as const
+
+/** What inputs, keys and values would be rounded with where these have 8 bits too, beside a matrix. */
+const inputEndings = ['.activation_scale', '.input_scale', '.k_scale', '.v_scale']
 
 /**
  * The tensors of a checkpoint whose matrices are 8-bit floats with scales beside them, as float32: each value is multiplied by
  * the scale of its tile, in float32 as the published code does. Other tensors are as they are.
  *
- * @param tile null for one scale per matrix
  */
-export function float8Tensors(source: TensorSource, codes: CodedTensors, tile: Tile): TensorSource {
+export function float8Tensors(source: TensorSource, codes: CodedTensors, layout: Float8Layout): TensorSource {
+  const scaleEnding = scaleEndings[layout.kind]
   const coded = async (name: string, signal?: AbortSignal): Promise<CodedTensor | null> => {
     const found = await codes.find(name, signal)
     return found?.type === 'F8_E4M3' ? found : null
@@ -30,19 +32,21 @@ export function float8Tensors(source: TensorSource, codes: CodedTensors, tile: T
       return all.filter(
         (name) =>
           !(name.endsWith(scaleEnding) && matrices.has(name.slice(0, -scaleEnding.length))) &&
-          !(name.endsWith(inputEnding) && matrices.has(name.replace(inputEnding, '.weight'))),
+          !inputEndings.some(
+            (ending) => name.endsWith(ending) && matrices.has(`${name.slice(0, -ending.length)}.weight`),
+          ),
       )
     },
     tensor: async (name, signal) => {
       const found = await coded(name, signal)
       if (found === null) return source.tensor(name, signal)
-      await scalesOf(source, found, tile, signal)
+      await scalesOf(source, found, layout, signal)
       return { name, type: 'F32', shape: found.shape }
     },
     readRows: async (name, rowStart, rowEnd, signal) => {
       const found = await coded(name, signal)
       if (found === null) return source.readRows(name, rowStart, rowEnd, signal)
-      const scales = await scalesOf(source, found, tile, signal)
+      const scales = await scalesOf(source, found, layout, signal)
       const bytes = await codes.readRows(name, rowStart, rowEnd, signal)
       const [, columns = 1] = found.shape
       const values = new Float32Array(bytes.byteLength)
@@ -64,25 +68,36 @@ interface Scales {
 async function scalesOf(
   source: TensorSource,
   { name, shape }: StoredShape,
-  tile: Tile,
+  layout: Float8Layout,
   signal?: AbortSignal,
 ): Promise<Scales> {
   const [rows = 0, columns = 0] = shape
   if (shape.length !== 2)
     throw new ModelError('bad-model', `tensor ${show(name)} of 8-bit floats is not a matrix`)
-  const scaleName = `${name}${scaleEnding}`
+  const scaleName = `${name}${scaleEndings[layout.kind]}`
   const scale = await source.tensor(scaleName, signal)
   const values = widen(await source.readRows(scaleName, 0, scale.shape[0] ?? 1, signal))
-  const expected = tile === null ? 1 : Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns)
-  const across = tile === null ? 1 : Math.ceil(columns / tile.columns)
-  const fits =
-    values.length === expected && (tile === null || (scale.shape.length === 2 && scale.shape[1] === across))
-  if (!fits)
+  const refuse = (what: string): never => {
     throw new ModelError(
       'bad-model',
-      `tensor ${show(scaleName)} has shape [${scale.shape.join(', ')}], which is not one scale for each ${tile === null ? 'matrix' : `tile of ${tile.rows} × ${tile.columns}`} of [${shape.join(', ')}]`,
+      `tensor ${show(scaleName)} has shape [${scale.shape.join(', ')}], which is not one scale for each ${what} of [${shape.join(', ')}]`,
     )
-  if (tile === null) return { of: () => values[0] as number }
+  }
+  if (values.length === 1 && (layout.kind === 'fp8-rows' || layout.tile === null))
+    return { of: () => values[0] as number }
+  if (layout.kind === 'fp8-rows') {
+    if (values.length !== rows) refuse('row')
+    return { of: (row) => values[row] as number }
+  }
+  const { tile } = layout
+  if (tile === null) return refuse('matrix')
+  const across = Math.ceil(columns / tile.columns)
+  if (
+    scale.shape.length !== 2 ||
+    scale.shape[1] !== across ||
+    values.length !== Math.ceil(rows / tile.rows) * across
+  )
+    refuse(`tile of ${tile.rows} × ${tile.columns}`)
   return {
     of: (row, column) =>
       values[Math.floor(row / tile.rows) * across + Math.floor(column / tile.columns)] as number,
