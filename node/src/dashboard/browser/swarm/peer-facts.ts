@@ -107,3 +107,22 @@ export function transferText({
   ].filter((word) => word !== null)
   return [`${shortName(peer)}: ${sizeText(receivedBytes)}`, ...words].join(' · ')
 }
+
+/**
+ * What the loss of a peer would mean for the blocks that it serves, by what the peers hold now. Whether another peer has the
+ * memory to load them is the plan's matter once the loss has happened.
+ */
+export function lossText(status: SwarmStatus, { blocks }: PeerStatus): string {
+  if (blocks === null) return 'serves no blocks: nothing changes'
+  const own = Array.from({ length: blocks[1] - blocks[0] }, (_, index) => blocks[0] + index)
+  const open = own.filter((block) => (status.coverage[block] ?? 0) < 2)
+  if (open.length === 0) return 'others serve the same blocks: answers go on at once'
+  const copies = status.copies?.blocks
+  const only = open.filter((block) => copies !== undefined && (copies[block] ?? 0) < 2)
+  if (only.length > 0) return `nobody else has the weights of ${blocksWord(only)}: they are lost with it`
+  const who =
+    copies === undefined
+      ? 'a peer that has or fetches their weights'
+      : 'another peer that has or fetches a copy of their weights'
+  return `answers wait until ${who} serves ${blocksWord(open)}`
+}

@@ -1,9 +1,13 @@
 import type { PeerStatus, ShownAnswer, SwarmStatus } from '@shoal/swarm'
 import { expect, test } from 'vitest'
-import { blocksWord, cellsOf, rangesText, transferText, weakSpots } from './peer-facts.ts'
+import { blocksWord, cellsOf, lossText, rangesText, transferText, weakSpots } from './peer-facts.ts'
 import { emptySwarm, observe, tokensPerSecond, type SwarmPart, type SwarmState } from './swarm-state.ts'
 
-const peer = (name: string, blocks: [number, number], change: Partial<PeerStatus> = {}): PeerStatus => ({
+const peer = (
+  name: string,
+  blocks: [number, number] | null,
+  change: Partial<PeerStatus> = {},
+): PeerStatus => ({
   peer: name,
   incarnation: 1,
   state: 'serving',
@@ -122,5 +126,23 @@ test('what was fetched from a peer is told with its size, and with what went wro
   expect(transferText(transfer)).toBe('a: 2.0 MiB')
   expect(transferText({ ...transfer, wrongPieces: 1, failures: 2, barredForMs: 900 })).toBe(
     'a: 2.0 MiB · 1 piece was wrong · 2 requests failed · not asked for another 1 s',
+  )
+})
+
+test('the loss of a peer is told by what the others hold', () => {
+  const [first, second, idle] = [peer('a', [0, 1]), peer('b', [0, 2]), peer('c', null)]
+  const now = {
+    ...status([first, second, idle]),
+    coverage: [2, 1],
+    copies: { embedding: 2, blocks: [2, 1], head: 2 },
+  }
+  expect([first, second, idle].map((each) => lossText(now, each))).toEqual([
+    'others serve the same blocks: answers go on at once',
+    'nobody else has the weights of block 1: they are lost with it',
+    'serves no blocks: nothing changes',
+  ])
+  const copied = { ...now, copies: { embedding: 2, blocks: [2, 2], head: 2 } }
+  expect(lossText(copied, second)).toBe(
+    'answers wait until another peer that has or fetches a copy of their weights serves block 1',
   )
 })

@@ -1,7 +1,16 @@
 import { html, nothing, svg, type TemplateResult } from 'lit-html'
 import { pageLimits } from '../limits.ts'
 import { coloursOf, hueColour } from '../map/view.ts'
-import { blocksText, cellsOf, shortName, transferText, type Cell } from '../swarm/peer-facts.ts'
+import {
+  blocksText,
+  cellsOf,
+  inOrder,
+  isGone,
+  lossText,
+  shortName,
+  transferText,
+  type Cell,
+} from '../swarm/peer-facts.ts'
 import type { AppState } from './app-state.ts'
 
 /** The plan that every node computes from the same records, and whether each peer does its part of it already. */
@@ -10,7 +19,7 @@ export function planView(state: AppState): TemplateResult {
       <h2 id="plan-title">The plan</h2>
       ${placementsView(state)}
     </section>
-    ${modelView(state)}`
+    ${lossesView(state)} ${modelView(state)}`
 }
 
 function placementsView({ swarm: { status } }: AppState): TemplateResult {
@@ -55,6 +64,18 @@ function spanView(
       />`
     })}
   </svg>`
+}
+
+/** What would happen without each peer, from what all of them hold now. */
+function lossesView({ swarm: { status } }: AppState): TemplateResult | typeof nothing {
+  const serving = inOrder(status?.peers ?? []).filter((peer) => !isGone(peer) && peer.blocks !== null)
+  if (status === null || serving.length === 0) return nothing
+  return html`<section class="panel" aria-labelledby="losses-title">
+    <h2 id="losses-title">If a peer were lost</h2>
+    <ul class="plain">
+      ${serving.map((peer) => html`<li><b>${shortName(peer.peer)}</b>: ${lossText(status, peer)}</li>`)}
+    </ul>
+  </section>`
 }
 
 /** Where the weights are, and what comes from whom. */
