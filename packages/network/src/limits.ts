@@ -141,6 +141,8 @@ export const limits = {
   relayQueuedBytes: 1024 * 1024,
   /** A debt below this is not waited for: timers are no finer. */
   relayPauseMsMin: 5,
+  /** How often a node looks whether its connections still have their own address: reading all interfaces takes 0.1 ms. */
+  lostAddressTurnMs: 2_000,
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

@@ -20,6 +20,8 @@ export interface Layout {
   readonly relayed: readonly (readonly [string, string])[]
   /** Killed in the middle of an answer, while `spare` relays too. */
   readonly killed?: string
+  /** Gets another address behind its router in the middle of an answer, and once more while it is stopped. */
+  readonly moved?: string
   /** Joins when the others are connected, so that they are so through `killed`. */
   readonly spare?: string
 }
@@ -60,6 +62,24 @@ export const layouts: readonly Layout[] = [
     relayed: [['a', 'b']],
     killed: 'rented',
     spare: 'second',
+  },
+  {
+    name: 'moved',
+    about:
+      'two homes and a rented machine; a stage gets another address in an answer, and once more while it sleeps',
+    sites: { home: cone('5.5.5.10'), other: cone('5.5.5.20') },
+    machines: [
+      {
+        name: 'rented',
+        at: '5.5.5.1',
+        words: [...founds, '--listen', '/ip4/5.5.5.1/tcp/4001', ...blocks('0:2')],
+      },
+      { name: 'a', at: 'home', words: blocks('2:4') },
+      { name: 'b', at: 'other', words: [...blocks('4:6'), '--slowdown', '8'] },
+    ],
+    asker: 'a',
+    relayed: [['a', 'b']],
+    moved: 'b',
   },
   {
     name: 'carrier',

@@ -17,6 +17,10 @@ const execute = promisify(execFile)
 /** For a step of the play on a machine that many other programs use. */
 const stepLimitMs = 180_000
 
+/** A lid that was closed for some minutes, and the time in which its machine has to be back. */
+const sleepMs = 180_000
+const backMs = 30_000
+
 /** What is asked of every layout, and what one process answers. */
 export interface Question {
   readonly promptIds: readonly number[]
@@ -121,13 +125,11 @@ async function answer(play: Play, question: Question, guest: string): Promise<re
   const answering = commandOn(lab, layout.asker, [...questionWords(guest, question), join(folder, 'guest')])
   answering.catch(() => undefined)
   const nameOf = new Map([...running.values()].map(({ ready, plan }) => [ready.peerId, plan.name]))
-  if (layout.killed !== undefined) {
-    await within(Promise.any(opened), 'a session is open')
+  if (layout.killed !== undefined || layout.moved !== undefined) {
+    // An answer that fails before it begins ends the wait with its own error.
+    await within(Promise.race([Promise.any(opened), answering]), 'a session is open')
     await sleep(systemClock, 200)
-    const killed = running.get(layout.killed)
-    running.delete(layout.killed)
-    await killed?.node.stop('SIGKILL')
-    say(`${layout.killed} was killed in the middle of the answer`)
+    await interrupt(play)
   }
   const result = (await within(answering, 'the answer is complete')) as GenerateResult
   const route = result.route.map(({ peer }) => nameOf.get(peer) ?? peer).join(' → ')
@@ -137,10 +139,46 @@ async function answer(play: Play, question: Question, guest: string): Promise<re
   const wrong: string[] = []
   const apart = firstDifference(result.tokenIds, question.tokenIds)
   if (apart !== null) wrong.push(`other tokens than those of one process from token ${apart} on`)
-  if (layout.killed === undefined) return wrong
-  if (result.failovers === 0) wrong.push('the answer was over before the relay was killed')
+  if (layout.killed === undefined && layout.moved === undefined) return wrong
+  if (result.failovers === 0) wrong.push('the answer was over before anything happened')
   await untilPathsAre(play)
+  if (layout.moved !== undefined) wrong.push(...(await sleepElsewhere(play, layout.moved)))
   return wrong
+}
+
+/** What the layout does to a machine in the middle of an answer. */
+async function interrupt({ lab, layout, running, say }: Play): Promise<void> {
+  if (layout.moved !== undefined) {
+    lab.renumber(layout.moved)
+    say(`${layout.moved} got another address in the middle of the answer`)
+  }
+  if (layout.killed === undefined) return
+  const killed = running.get(layout.killed)
+  running.delete(layout.killed)
+  await killed?.node.stop('SIGKILL')
+  say(`${layout.killed} was killed in the middle of the answer`)
+}
+
+/** A laptop that sleeps for three minutes and wakes at another address. @returns what was wrong */
+async function sleepElsewhere(play: Play, name: string): Promise<readonly string[]> {
+  const { lab, running, say } = play
+  const sleeper = running.get(name)
+  const watcher = [...running.values()].find(({ plan }) => plan.name !== name)
+  if (sleeper === undefined || watcher === undefined) return []
+  sleeper.node.process.kill('SIGSTOP')
+  await sleep(systemClock, sleepMs)
+  const status = await statusOf(lab, watcher)
+  const believed = status?.peers.find(({ peer }) => peer === sleeper.ready.peerId)?.liveness
+  lab.renumber(name)
+  sleeper.node.process.kill('SIGCONT')
+  const woke = systemClock.nowMs()
+  await untilPathsAre(play)
+  const tookMs = systemClock.nowMs() - woke
+  say(`${name} slept, was ${believed ?? 'forgotten'}, and was back after ${(tookMs / 1000).toFixed(0)} s`)
+  return [
+    ...(believed === 'alive' ? [`${name} was believed alive while it slept`] : []),
+    ...(tookMs > backMs ? [`${name} was back after ${tookMs / 1000} s only`] : []),
+  ]
 }
 
 function build(lab: Lab, { sites, machines }: Layout): void {

@@ -12,12 +12,13 @@ import type { Channel } from '../transport.ts'
 import { ipOf, parseAddress } from './address-book.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import { joinDirectory, type JoinedDirectory } from './dht/join-directory.ts'
-import { DialPolicy } from './dial-policy.ts'
+import { DialPolicy, interfaceAddresses } from './dial-policy.ts'
 import { listenFailure } from './failures.ts'
 import { peerIdOfKey, readPeerKey } from './keys.ts'
 import { LoopTime } from './loop-time/loop-time.ts'
 import { PacedReads } from './loop-time/paced-reads.ts'
 import { PacedSockets } from './loop-time/paced-sockets.ts'
+import { LostAddresses } from './lost-addresses.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { connectionLimits, connectionParts, hearingMdns, ownServices } from './node-parts.ts'
 import type { DialInstead } from './redirected-dials.ts'
@@ -70,16 +71,14 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   const heard = new Set<HeardListener>()
   const admission = options.admission ?? null
   const standings = new Standings(admission !== null)
-  const joined =
-    options.directory === undefined
-      ? null
-      : joinDirectory(options.directory, createShelf(clock), peerIdOfKey(options.privateKey), standings)
+  const joined = directoryFor(options, standings)
   const policy = new DialPolicy(() => node.getMultiaddrs())
   const dials = new UnprovenDials(clock)
   const relay = options.relay === true ? new RelayServer(clock, logger) : null
   const relayed = options.bare === true ? null : new RelayedConnections()
   const own = new OwnAddresses()
   const sockets = new PacedSockets(new PacedReads(new LoopTime(clock, atEndOfTurn), clock))
+  const lost = new LostAddresses(interfaceAddresses)
   let node: SwarmNode
   try {
     node = await createLibp2p({
@@ -91,6 +90,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
         admission,
         standings,
         sockets,
+        lost,
         clock,
         report,
         fast: options.speedUps ?? true,
@@ -116,6 +116,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     addresses: () => own.of(node),
     relay,
     relayed,
+    lost,
     prefer(isKnown) {
       for (const part of [held, gate, sockets, relay]) part?.prefer(isKnown)
     },
@@ -130,6 +131,14 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     onHeard: (listener) => void heard.add(listener),
   })
 }
+
+const directoryFor = (
+  { directory, clock, privateKey }: Libp2pTransportOptions,
+  standings: Standings,
+): JoinedDirectory | null =>
+  directory === undefined
+    ? null
+    : joinDirectory(directory, createShelf(clock), peerIdOfKey(privateKey), standings)
 
 /** @throws {Error} for a dial that must not be made now */
 function guardDial(address: Multiaddr, policy: DialPolicy, dials: UnprovenDials): void {

@@ -85,7 +85,8 @@ function privateNetwork(ip: string): string | null {
   return first === '10' || first === '172' || first === '100' ? (first ?? null) : `${first}.${second}`
 }
 
-function interfaceAddresses(): readonly string[] {
+/** Addresses that the interfaces of this machine have now. */
+export function interfaceAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((entries) =>
     (entries ?? []).map(({ address }) => address),
   )

@@ -16,6 +16,7 @@ import { doorEncrypters } from './admission/door-encrypters.ts'
 import { withEndedMuxers } from './ended-muxers.ts'
 import { withGuardedDials } from './guarded-dials.ts'
 import { HandshakePace, withPacedHandshakes } from './handshake-pace.ts'
+import type { LostAddresses } from './lost-addresses.ts'
 import type { PacedSockets } from './loop-time/paced-sockets.ts'
 import { withRawConnections } from './raw-connections.ts'
 import { withRedirectedDials, type DialInstead } from './redirected-dials.ts'
@@ -43,6 +44,8 @@ export interface ConnectionPartsOptions {
   readonly standings: Standings
   /** Reads strangers' sockets at a pace. */
   readonly sockets: PacedSockets
+  /** Sees each raw connection, too. */
+  readonly lost: LostAddresses
   readonly clock: Clock
   readonly report: SpeedUpReport
   /** With the speed-ups of this package. */
@@ -61,6 +64,7 @@ export function connectionParts({
   admission,
   standings,
   sockets,
+  lost,
   clock,
   report,
   fast,
@@ -82,7 +86,10 @@ export function connectionParts({
   const encrypter = (made: ReturnType<typeof noise>): ReturnType<typeof noise> =>
     withPacedHandshakes(fast ? withQuietLengths(made, report) : made, pace)
   const noiseFor = (prologueBytes: Uint8Array) => encrypter(noise({ crypto, prologueBytes }))
-  const watch = (connection: unknown): void => sockets.watch(connection)
+  const watch = (connection: unknown): void => {
+    sockets.watch(connection)
+    lost.watch(connection)
+  }
   return {
     transports: [
       withRawConnections(fast ? withJoinedWrites(connections, report) : connections, watch),

@@ -46,7 +46,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #direct: DirectChannels | null
   readonly #standings: Standings
   readonly #relayed: RelayedConnections | null
-  #idle: Timer | undefined
+  readonly #timers: Timer[] = []
   #closing: Promise<void> | undefined
 
   constructor(parts: Libp2pTransportParts) {
@@ -65,7 +65,8 @@ export class Libp2pNodeTransport implements Libp2pTransport {
       parts.relay?.holds(peer) === true ||
       relaysIn(this.addresses()).has(peer)
     if (parts.directory !== null)
-      this.#idle = closeIdleConnections(parts.node, parts.clock, parts.logger, inUse)
+      this.#timers.push(closeIdleConnections(parts.node, parts.clock, parts.logger, inUse))
+    this.#timers.push(parts.lost.start(parts.clock, parts.logger))
     this.#node = parts.node
     this.#privateKey = parts.privateKey
     this.#clock = parts.clock
@@ -165,7 +166,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     }
   }
 
-  /** The open connections to a peer, one without a relay first. */
+  /** The open connections to a peer: without a relay first, then the newest, since an older one may be dead at its other end. */
   #connections(peerId: string): Connection[] {
     return this.#node
       .getConnections()
@@ -286,7 +287,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   }
 
   async #stop(): Promise<void> {
-    this.#idle?.cancel()
+    for (const timer of this.#timers) timer.cancel()
     this.#direct?.close()
     await this.#node.stop()
     stopAddressTimer(this.#node)

@@ -20,6 +20,7 @@ export function payerOf(connection: Pick<Connection, 'remoteAddr'>): string | nu
   return address === undefined ? pathOf(connection).relay : accountOf(address)
 }
 
-/** Connections without a relay first. */
+/** Connections without a relay first, and the newer ones first among those of a kind. */
 export const directFirst = (a: Connection, b: Connection): number =>
-  Number(isRelayed(a.remoteAddr.toString())) - Number(isRelayed(b.remoteAddr.toString()))
+  Number(isRelayed(a.remoteAddr.toString())) - Number(isRelayed(b.remoteAddr.toString())) ||
+  b.timeline.open - a.timeline.open
