@@ -155,10 +155,7 @@ export class Cell {
     const begins = kind === 'alive' && this.#statements.aliveOf(signer, incarnation) === undefined
     this.#statements.take(statement)
     if (begins) {
-      const heldDead = this.#statements.forgetClaimsOf(signer)
-      // A claim does not say in which of its signer's lives it was made. With a new number the old one counts nowhere, so
-      // that nobody can repeat it as one of the new life.
-      if (heldDead.includes(self.peerId)) this.#attempt(this.#oath.answer())
+      this.#statements.forgetClaimsOf(signer)
       this.#parts.onNewLife(signer)
     }
     this.#heed(statement)

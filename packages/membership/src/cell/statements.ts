@@ -178,18 +178,14 @@ export class Statements {
       for (const complaint of complaints.values()) complaint.atMs += durationMs
   }
 
-  /**
-   * A signer has begun another life: it holds nobody dead in that one until it says so.
-   * @returns whom it held dead in its former life
-   */
-  forgetClaimsOf(signer: string): readonly string[] {
-    return [...this.#subjects].flatMap(([subject, { complaints, accusers }]) => {
+  /** A signer has begun another life: it holds nobody dead in that one until it says so. */
+  forgetClaimsOf(signer: string): void {
+    for (const { complaints, accusers } of this.#subjects.values()) {
       const accuser = accusers.get(signer)
-      if (accuser?.holdsDead !== true) return []
+      if (accuser?.holdsDead !== true) continue
       accuser.holdsDead = false
       if (complaints.get(signer)?.statement.kind === 'held') complaints.delete(signer)
-      return [subject]
-    })
+    }
   }
 
   /** Forgets peers that have no place any more. */
