@@ -16,8 +16,7 @@ const inputEndings = ['.activation_scale', '.input_scale', '.k_scale', '.v_scale
 
 /**
  * The tensors of a checkpoint whose matrices are 8-bit floats with scales beside them, as float32: each value is multiplied by
- * the scale of its tile, in float32 as the published code does. Other tensors are as they are.
- *
+ * the scale of its tile, row or matrix, in float32 as the published code does. Other tensors are as they are.
  */
 export function float8Tensors(source: TensorSource, codes: CodedTensors, layout: Float8Layout): TensorSource {
   const scaleEnding = scaleEndings[layout.kind]
