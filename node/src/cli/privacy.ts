@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { dataDirectory } from '@shoal/host/node'
 import { isInviteCode, readPin } from '@shoal/trust'
-import { publishedAddresses } from './local-node.ts'
+import { publishedAddresses, publishedSwarm } from './local-node.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface PrivacyFlags {
@@ -86,10 +86,17 @@ export function withMembership<
   return known.length === 0 ? invited : { ...invited, join: known }
 }
 
-/** Addresses of the node that runs on a data directory, else of the members that the directory remembers. */
+/**
+ * Addresses of the node that runs on a data directory, else of the swarm that another process of it asks (`shoal start`,
+ * `shoal serve`), else of the members that the directory remembers.
+ */
 export function knownAddresses(dataFolder: string): string[] {
-  const published = publishedAddresses(dataFolder)
-  return published.length > 0 ? published : rememberedAddresses(dataFolder)
+  const sources = [publishedAddresses, publishedSwarm, rememberedAddresses]
+  for (const source of sources) {
+    const addresses = source(dataFolder)
+    if (addresses.length > 0) return addresses
+  }
+  return []
 }
 
 /** Addresses of members that the data directory of a member of a private swarm remembers. */

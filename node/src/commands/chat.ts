@@ -70,6 +70,8 @@ export interface Chat {
   readonly engine: Engine
   /** Null where the engine computes in this process. */
   readonly status: () => SwarmStatus | null
+  /** Of an answer that was given before, in words. */
+  readonly route?: string
 }
 
 /**
@@ -94,7 +96,7 @@ export async function converse(context: CommandContext, chat: Chat, flags: Sampl
     answer?.abort(context.signal.reason)
     lines.close()
   })
-  const state: ChatState = { messages: [], model, route: null, status }
+  const state: ChatState = { messages: [], model, route: chat.route ?? null, status }
   let turns = 0
   try {
     for (;;) {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { untilAborted } from '@shoal/host'
 import { inContext } from '../cli/context.ts'
+import { publishSwarm } from '../cli/local-node.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
 import {
   addApiOptions,
@@ -45,6 +46,7 @@ async function serve(code: string | undefined, given: ServeFlags): Promise<void>
     const swarm = await loadSwarm()
     const service = createLoadingService()
     const bar = createProgressBar()
+    let withdraw = (): void => undefined
     const server = await serveApi(context, service, flags)
     try {
       context.output.line(`API and dashboard: ${server.url}`)
@@ -54,6 +56,11 @@ async function serve(code: string | undefined, given: ServeFlags): Promise<void>
       }).finally(() => bar.stop())
       try {
         service.ready(opened)
+        // The words of invites name no address.
+        withdraw = publishSwarm(
+          context,
+          (flags.join ?? []).filter((each) => each.startsWith('/')),
+        )
         const { name } = opened.engine.manifest.manifest
         context.output.line(`serving ${name}`)
         context.output.event({
@@ -67,6 +74,7 @@ async function serve(code: string | undefined, given: ServeFlags): Promise<void>
         await opened.close()
       }
     } finally {
+      withdraw()
       await server.close()
     }
     context.output.event({ event: 'stopped' })

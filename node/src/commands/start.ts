@@ -6,6 +6,7 @@ import type { Engine, GenerateResult, SwarmPeer, SwarmStatus } from '@shoal/swar
 import { createLoadingService } from '../api/service.ts'
 import { inContext, type CommandContext } from '../cli/context.ts'
 import { localJoinCommand } from '../cli/join-command.ts'
+import { publishSwarm } from '../cli/local-node.ts'
 import { memoryPlan, sessionsAtOnce } from '../cli/memory-plan.ts'
 import {
   addCommonOptions,
@@ -103,7 +104,7 @@ async function useSwarm(context: CommandContext, flags: StartFlags, local: Local
     })
     summarise(context, result, status)
     if (process.stdin.isTTY && process.stdout.isTTY && !output.json)
-      await stay(context, flags, peer, engine, local)
+      await stay(context, flags, peer, { engine, local, result })
   } finally {
     await peer.close()
   }
@@ -135,12 +136,15 @@ async function stay(
   context: CommandContext,
   flags: StartFlags,
   peer: SwarmPeer,
-  engine: Engine,
-  local: LocalSwarm,
+  { engine, local, result }: { engine: Engine; local: LocalSwarm; result: GenerateResult },
 ): Promise<void> {
   const service = createLoadingService()
   service.ready({ engine, status: () => peer.status() })
   const server = await serveApi(context, service, {})
+  const withdraw = publishSwarm(
+    context,
+    local.nodes.flatMap(({ addrs }) => addrs.slice(0, 1)),
+  )
   try {
     context.output.line(`dashboard and API: ${server.url}`)
     context.output.line(
@@ -149,8 +153,9 @@ async function stay(
     context.output.line(
       colours.dim('/help shows what else there is · Ctrl-C stops an answer, on an empty line it leaves\n'),
     )
-    await converse(context, { engine, status: () => peer.status() }, flags)
+    await converse(context, { engine, status: () => peer.status(), route: routeText(result.route) }, flags)
   } finally {
+    withdraw()
     await server.close()
   }
 }

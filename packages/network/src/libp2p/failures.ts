@@ -44,11 +44,21 @@ export function dialFailure(
   if (sentence.includes(noCommonEncryption)) return notAdmitted(peer, addresses, error)
   const failure = peerVanished(
     peer,
-    `cannot be reached at ${addresses.join(', ')}`,
-    new Error(sentence, { cause: error }),
+    `cannot be reached at ${addresses.map((address) => withoutPeer(address, peer)).join(', ')}`,
+    new Error(addresses.length === 1 ? plainly(sentence) : sentence, { cause: error }),
   )
   return wasRefused(error) ? new RefusedDial(failure.code, failure.message, { cause: error }) : failure
 }
+
+/** The sentence names the peer already: its address without the peer's name is enough. */
+const withoutPeer = (address: string, peer: string): string =>
+  address.endsWith(`/p2p/${peer}`) ? address.slice(0, -`/p2p/${peer}`.length) : address
+
+/** What the system says of one address, without repeating that address. */
+const plainly = (sentence: string): string =>
+  /^connect ECONNREFUSED \S+$/.test(sentence)
+    ? 'nothing listens there (ECONNREFUSED)'
+    : sentence.replace(/^connect (E[A-Z]+) \S+( - Local \(\S+\))?$/, '$1')
 
 const notAdmitted = (peer: string, addresses: readonly string[], cause: unknown): ShoalError =>
   new ShoalError(

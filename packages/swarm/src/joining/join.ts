@@ -36,7 +36,7 @@ export async function learnManifest(
         options.signal?.throwIfAborted()
         if (error instanceof ShoalError && ofOthers.has(error.code)) unfit ??= error
         answers.push(answerOf(error))
-        reasons.push(`${address}: ${messageOf(error)}`)
+        reasons.push(reasonAt(address, messageOf(error)))
       }
     }
     // A node that was given addresses trusts these only. A node without any is the address that others were given, so
@@ -155,5 +155,16 @@ function nobodyJoined(answers: readonly Answer[], reasons: readonly string[], el
       ? "The only address is this node's own, and nobody with a model came"
       : reasons.join('. ')
   const ready = answers.length > 0 && !answers.includes('making') && !answers.includes('waiting')
-  return new ShoalError(ready ? 'peer-vanished' : 'not-ready', `nobody could be joined${within}. ${why}`)
+  const gone = answers.length > 0 && answers.every((answer) => answer === 'absent')
+  const way = gone ? '. Is the node still running? It prints its addresses when it starts' : ''
+  return new ShoalError(
+    ready ? 'peer-vanished' : 'not-ready',
+    `nobody could be joined${within}. ${why}${way}`,
+  )
+}
+
+/** A reason with its address, which most reasons name themselves, as a whole or as the peer and the way to it. */
+function reasonAt(address: string, reason: string): string {
+  const [way = '', peer = ''] = address.split(/\/p2p\/(?=[^/]*$)/)
+  return peer !== '' && reason.includes(peer) && reason.includes(way) ? reason : `${address}: ${reason}`
 }

@@ -50,8 +50,8 @@ test('the ways there and back are two curves', () => {
     { x: 0, y: 0 },
     { x: 100, y: 0 },
   ]
-  expect(curve(a, b).label).toEqual({ x: 50, y: -6 })
-  expect(curve(b, a).label).toEqual({ x: 50, y: 6 })
+  expect(curve(a, b).at(0.5)).toEqual({ x: 50, y: -6 })
+  expect(curve(b, a).at(0.5)).toEqual({ x: 50, y: 6 })
 })
 
 test('a link that both sides have measured is drawn once, and none to peers that are not shown', () => {

@@ -103,15 +103,21 @@ export function legsOf(centre: string, route: readonly { readonly peer: string }
   return stops.slice(1).map((to, index) => ({ from: stops[index]!, to }))
 }
 
-/**
- * A curve to the left of the straight line, so that a way there and back are two. `label` is its middle, and `tip` a point
- * between that and the end.
- */
-export function curve(
-  from: Place,
-  to: Place,
-): { readonly path: string; readonly label: Place; readonly tip: Place } {
+/** A curve from one place to another. */
+export interface Curve {
+  readonly path: string
+  /** Between the middle and the end: the place of an arrow. */
+  readonly tip: Place
+  /** The point at a share of the way, from 0 to 1. */
+  at(share: number): Place
+  /** A unit vector across the straight line, towards the side to which the curve bends. */
+  readonly normal: Place
+}
+
+/** A curve to the left of the straight line, so that a way there and back are two. */
+export function curve(from: Place, to: Place): Curve {
   const [dx, dy] = [to.x - from.x, to.y - from.y]
+  const length = Math.hypot(dx, dy) || 1
   const bend = 0.12
   const control = { x: round((from.x + to.x) / 2 + dy * bend), y: round((from.y + to.y) / 2 - dx * bend) }
   const at = (share: number): Place => {
@@ -123,8 +129,9 @@ export function curve(
   }
   return {
     path: `M${from.x} ${from.y}Q${control.x} ${control.y} ${to.x} ${to.y}`,
-    label: at(0.5),
     tip: at(0.66),
+    at,
+    normal: { x: dy / length, y: -dx / length },
   }
 }
 

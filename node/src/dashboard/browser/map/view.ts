@@ -14,6 +14,7 @@ import {
   timeText,
 } from '../swarm/peer-facts.ts'
 import type { SwarmState } from '../swarm/swarm-state.ts'
+import { placeTexts } from './label-places.ts'
 import {
   cardSize,
   curve,
@@ -127,16 +128,14 @@ function pathView(drawing: Drawing, legs: readonly Leg[], running: boolean): Tem
 /** Round trip and rate beside the legs of the path, as far as either side has measured them. */
 function labelsView(drawing: Drawing, legs: readonly Leg[]): TemplateResult[] {
   if (drawing.form !== 'card') return []
-  const seen = new Set<string>()
-  return legs.flatMap((leg) => {
-    if (seen.has(pairName(leg))) return []
-    seen.add(pairName(leg))
-    const [a, b] = [place(drawing, leg.from), place(drawing, leg.to)]
-    const text = linkText(drawing, leg)
-    if (a === undefined || b === undefined || text === '') return []
-    const { label } = curve(a, b)
-    return [svg`<text class="link-text" x=${label.x} y=${label.y + 4} text-anchor="middle">${text}</text>`]
-  })
+  const pairs = new Map(legs.map((leg) => [pairName(leg), leg]))
+  const texts = [...pairs.values()]
+    .map((leg) => ({ ...leg, text: linkText(drawing, leg) }))
+    .filter(({ text }) => text !== '')
+  return placeTexts(drawing, legs, texts).map(
+    ({ text, at: { x, y } }) =>
+      svg`<text class="link-text" x=${x} y=${y + 4} text-anchor="middle">${text}</text>`,
+  )
 }
 
 function linkText({ peers }: Drawing, { from, to }: Leg): string {
