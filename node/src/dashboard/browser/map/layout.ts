@@ -109,7 +109,7 @@ export interface Curve {
   /** Between the middle and the end: the place of an arrow. */
   readonly tip: Place
   /** The point at a share of the way, from 0 to 1. */
-  at(share: number): Place
+  readonly at: (share: number) => Place
   /** A unit vector across the straight line, towards the side to which the curve bends. */
   readonly normal: Place
 }
