@@ -62,7 +62,7 @@ async function stated(
   { transport }: Vandal,
   body: Pick<StatementBody, 'kind' | 'incarnation'> & Partial<StatementBody>,
 ): Promise<MembersMessage> {
-  const statement = { signer: transport.peerId, subject: 'a', count: 0, ...body }
+  const statement = { signer: transport.peerId, subject: 'a', count: 0, signerIncarnation: 1, ...body }
   const { bytes } = await sealStatement(transport, swarmName, statement)
   return { type: 'statements', pushed: true, statements: [bytes] }
 }

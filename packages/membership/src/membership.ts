@@ -188,11 +188,11 @@ class GossipMembership implements Membership {
         roster: this.#store.roster,
         detector: this.#detector,
         push: (statement) => this.#gossip.state(statement),
-        onHeldDead: (member, incarnation) => {
+        onHeldDead: (member, memberIncarnation, incarnation) => {
           this.#noticeStandstill()
-          this.#life.heldDead(member, incarnation)
+          this.#life.heldDead(member, memberIncarnation, incarnation)
         },
-        onNewLife: (member) => this.#life.memberBegan(member),
+        onNewLife: (member, incarnation) => this.#life.memberBegan(member, incarnation),
         askForBeat: (peer) => this.#gossip.askForBeat(peer),
         onOutvoted: () => this.#life.outvoted(),
         onOtherLife: (incarnation) => this.#life.heardOther(incarnation),

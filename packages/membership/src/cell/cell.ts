@@ -25,9 +25,9 @@ export interface CellDependencies {
   /** Tells all others a statement of this peer. */
   readonly push: (statement: Statement) => void
   /** Another member holds this life of this peer dead. */
-  readonly onHeldDead: (signer: string, incarnation: number) => void
+  readonly onHeldDead: (signer: string, signerIncarnation: number, incarnation: number) => void
   /** Another member has begun a life, without the verdicts of its former one. */
-  readonly onNewLife: (member: string) => void
+  readonly onNewLife: (member: string, incarnation: number) => void
   readonly askForBeat: (peer: string) => void
   /** This peer holds a life dead that goes on, and too few others do. */
   readonly onOutvoted: () => void
@@ -155,8 +155,8 @@ export class Cell {
     const begins = kind === 'alive' && this.#statements.aliveOf(signer, incarnation) === undefined
     this.#statements.take(statement)
     if (begins) {
-      this.#statements.forgetClaimsOf(signer)
-      this.#parts.onNewLife(signer)
+      this.#statements.forgetClaimsBefore(signer, incarnation)
+      this.#parts.onNewLife(signer, incarnation)
     }
     this.#heed(statement)
     return 'news'
@@ -211,7 +211,7 @@ export class Cell {
       if (kind === 'held' && this.isDead(subject, incarnation))
         this.#attempt(this.#claimDead(subject, incarnation))
     } else if (incarnation !== self.incarnation) return
-    else if (kind === 'held') this.#parts.onHeldDead(signer, incarnation)
+    else if (kind === 'held') this.#parts.onHeldDead(signer, statement.signerIncarnation ?? 0, incarnation)
     else this.#attempt(this.#oath.answer())
   }
 
@@ -255,7 +255,8 @@ export class Cell {
     const { signer, self } = this.#parts
     const count = this.#statements.aliveOf(subject, incarnation)?.count
     if (count === undefined || !this.#isMember()) return
-    const body = { kind, signer: self.peerId, subject, incarnation, count }
+    const life = kind === 'held' ? { signerIncarnation: self.incarnation } : {}
+    const body = { kind, signer: self.peerId, subject, incarnation, count, ...life }
     if (!this.#isNews({ ...body, bytes: noBytes })) return
     const statement = await sealStatement(signer, this.#swarm, body)
     if (!this.#isNews(statement)) return

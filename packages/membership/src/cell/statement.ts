@@ -21,9 +21,14 @@ export interface StatementBody {
    * an alert cannot be repeated against what the subject says later.
    */
   readonly count: number
+  /** Of `held` only: the life in which its signer says so. Its next life holds nobody dead until it says so itself. */
+  readonly signerIncarnation?: number
 }
 
-/** A statement as it travels: `signature(64) ‖ deterministic CBOR of [kind, signer, subject, incarnation, count]`. */
+/**
+ * A statement as it travels: `signature(64) ‖ deterministic CBOR of [kind, signer, subject, incarnation, count]`, for `held`
+ * with a sixth field `signerIncarnation`.
+ */
 export interface Statement extends StatementBody {
   readonly bytes: Uint8Array
 }
@@ -35,8 +40,9 @@ export async function sealStatement(
   swarm: string,
   statement: StatementBody,
 ): Promise<Statement> {
-  const { kind, signer: name, subject, incarnation, count } = statement
-  const body = encode([kinds.indexOf(kind), name, kind === 'alive' ? null : subject, incarnation, count])
+  const { kind, signer: name, subject, incarnation, count, signerIncarnation } = statement
+  const fields = [kinds.indexOf(kind), name, kind === 'alive' ? null : subject, incarnation, count]
+  const body = encode(kind === 'held' ? [...fields, signerIncarnation] : fields)
   const bytes = new Uint8Array(signatureBytes + body.length)
   bytes.set(await signer.sign(signedBytes('statement', swarm, body)))
   bytes.set(body, signatureBytes)
@@ -64,16 +70,19 @@ export function readStatement(received: Uint8Array): Statement {
     throw refuse(`${received.length} bytes are not its length`)
   const bytes = received.slice()
   const fields = parse(bytes.subarray(signatureBytes))
-  if (!Array.isArray(fields) || fields.length !== 5) throw refuse('it is not a list of five fields')
-  const [code, signer, named, incarnation, count]: unknown[] = fields
+  if (!Array.isArray(fields)) throw refuse('it is not a list')
+  const [code, signer, named, incarnation, count, signerIncarnation]: unknown[] = fields
   const kind = typeof code === 'number' ? kinds[code] : undefined
   if (kind === undefined) throw refuse('its kind is unknown')
+  if (fields.length !== (kind === 'held' ? 6 : 5)) throw refuse(`${fields.length} fields are not its number`)
   if (!isPeerId(signer)) throw refuse('its signer is not a peer id')
   const subject = kind === 'alive' && named === null ? signer : named
   if (!isPeerId(subject) || (kind === 'alive') !== (subject === signer))
     throw refuse('its subject is not a peer id')
   if (!isCount(incarnation) || !isCount(count)) throw refuse('its numbers are not whole')
-  return { kind, signer, subject, incarnation, count, bytes }
+  if (kind !== 'held') return { kind, signer, subject, incarnation, count, bytes }
+  if (!isCount(signerIncarnation)) throw refuse('its numbers are not whole')
+  return { kind, signer, subject, incarnation, count, signerIncarnation, bytes }
 }
 
 function parse(body: Uint8Array): unknown {

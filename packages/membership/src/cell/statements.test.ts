@@ -14,6 +14,11 @@ function said(kind: StatementKind, signer: string, incarnation: number, count: n
   return { kind, signer, subject: 'x', incarnation, count, bytes: new Uint8Array() }
 }
 
+const held = (signer: string, signerIncarnation: number, count = 0): Statement => ({
+  ...said('held', signer, 1, count),
+  signerIncarnation,
+})
+
 function setUp(): {
   readonly take: (statement: Statement, isWatcher?: boolean) => boolean
   statements: Statements
@@ -69,7 +74,7 @@ test('one signer complains of a life at its pace; that it is held dead may be sa
   expect([take(alert('a', 0)), take(alert('a', 0))]).toEqual([true, false])
   take(alive(1))
   expect(take(alert('a', 1))).toBe(false)
-  expect(take(said('held', 'a', 1, 1))).toBe(true)
+  expect(take(held('a', 1, 1))).toBe(true)
   take(alive(2))
   pass(paceMs)
   expect(take(alert('a', 2))).toBe(true)
@@ -120,24 +125,33 @@ test('a signer whose alerts are refuted waits twice as long after each, unless m
   expect(waitOf(memberLimits.complaintsBelieved - 1)).toBe(paceMs)
 })
 
-test('the claims of a member end with its own life, and those that come late count no more', () => {
+test('the claims of a member end with its own life, whoever repeats them and whenever', () => {
   const { take, statements, pass } = setUp()
   take(alive(0))
-  take(said('held', 'a', 1, 0))
+  take(held('a', 1))
   take({ ...alive(0, 2), signer: 'a', subject: 'a' })
-  statements.forgetClaimsOf('a')
+  statements.forgetClaimsBefore('a', 2)
   expect([statements.countHolders('x', 1), statements.heldOf('x', 1)]).toEqual([0, []])
-  expect(statements.isNews(said('held', 'a', 1, 0), false)).toBe(false)
-  pass(2 * paceMs)
-  expect(statements.isNews(said('held', 'a', 1, 0), false)).toBe(true)
+  pass(1000 * paceMs)
+  expect(take(held('a', 1))).toBe(false)
+  expect(take(held('a', 2))).toBe(true)
+})
+
+test('a claim that comes before the first statement of its life stays when that comes', () => {
+  const { take, statements } = setUp()
+  take(alive(0))
+  expect(take(held('a', 2))).toBe(true)
+  take({ ...alive(0, 2), signer: 'a', subject: 'a' })
+  statements.forgetClaimsBefore('a', 2)
+  expect([statements.countHolders('x', 1), statements.heldOf('x', 1).length]).toEqual([1, 1])
 })
 
 test('those that hold a life dead are counted until it ends, refuted ones too', () => {
   const { take, statements } = setUp()
   take(alive(0))
-  take(said('held', 'a', 1, 0))
+  take(held('a', 1))
   take(alive(1))
-  take(said('held', 'b', 1, 1))
+  take(held('b', 1, 1))
   expect(statements.countHolders('x', 1)).toBe(2)
   expect(statements.heldOf('x', 1).map(({ signer }) => signer)).toEqual(['b'])
   take(alive(0, 2))

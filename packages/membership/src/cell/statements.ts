@@ -18,15 +18,13 @@ interface Accuser {
   lastMs: number
   /** Complaints of its that the subject has refuted although few others complained. */
   refuted: number
-  /** It has claimed that it holds this life dead. */
-  holdsDead: boolean
+  /** In which life of its own it has claimed that it holds this life dead; -1 when it has not. */
+  holdsDeadIn: number
 }
 
 /** What was stated of one subject's newest life. */
 interface Subject {
   readonly incarnation: number
-  /** When this life's first `alive` came. */
-  readonly sinceMs: number
   readonly alive: Statement
   /** By signer. An `alive` with a higher number deletes them. */
   readonly complaints: Map<string, Complaint>
@@ -80,7 +78,7 @@ export class Statements {
   countHolders(peer: string, incarnation: number): number {
     const subject = this.#subjects.get(peer)
     if (subject?.incarnation !== incarnation) return 0
-    return [...subject.accusers.values()].filter(({ holdsDead }) => holdsDead).length
+    return [...subject.accusers.values()].filter(holdsDead).length
   }
 
   /** Peers of which somebody complains. */
@@ -100,21 +98,15 @@ export class Statements {
     }
     // A complaint counts only against a number that the subject has signed.
     if (subject?.incarnation !== incarnation || count !== subject.alive.count) return false
-    if (kind === 'held' && this.#hasJustBegun(signer)) return false
+    if (kind === 'held' && lifeOf(statement) < (this.#subjects.get(signer)?.incarnation ?? 0)) return false
     const kept = subject.complaints.get(signer)
     const accuser = subject.accusers.get(signer)
     if (kept !== undefined)
-      return kept.statement.kind === 'alert' && kind === 'held' && accuser?.holdsDead !== true
+      return kept.statement.kind === 'alert' && kind === 'held' && !holdsDead(accuser)
     const { maxComplaints } = memberLimits
     if (subject.complaints.size >= (isWatcher ? 2 * maxComplaints : maxComplaints)) return false
-    if (accuser === undefined || (kind === 'held' && !accuser.holdsDead)) return true
+    if (accuser === undefined || (kind === 'held' && !holdsDead(accuser))) return true
     return this.#clock.nowMs() - accuser.lastMs >= this.#waitMs(accuser)
-  }
-
-  /** A claim that comes within a lease of its signer's first `alive` is one of its former life, which has come late. */
-  #hasJustBegun(signer: string): boolean {
-    const life = this.#subjects.get(signer)
-    return life !== undefined && this.#clock.nowMs() - life.sinceMs < 2 * this.#paceMs
   }
 
   /** Time that an accuser must leave between two complaints: it doubles with each refuted one beyond the first few. */
@@ -139,7 +131,6 @@ export class Statements {
         }
       this.#subjects.set(statement.subject, {
         incarnation,
-        sinceMs: former?.incarnation === incarnation ? former.sinceMs : this.#clock.nowMs(),
         alive: statement,
         complaints: new Map(),
         accusers,
@@ -149,10 +140,10 @@ export class Statements {
     }
     const atMs = this.#clock.nowMs()
     former?.complaints.set(signer, { statement, atMs, isVoid: false })
-    this.#noteAccuser(accusers, signer, kind === 'held')
+    this.#noteAccuser(accusers, signer, kind === 'held' ? lifeOf(statement) : -1)
   }
 
-  #noteAccuser(accusers: Map<string, Accuser>, signer: string, holdsDead: boolean): void {
+  #noteAccuser(accusers: Map<string, Accuser>, signer: string, holdsDeadIn: number): void {
     const { maxComplaints, maxComplaintWaitMs } = memberLimits
     const nowMs = this.#clock.nowMs()
     const before = accusers.get(signer)
@@ -160,7 +151,7 @@ export class Statements {
     accusers.set(signer, {
       lastMs: nowMs,
       refuted: isQuiet ? 0 : before.refuted,
-      holdsDead: holdsDead || before?.holdsDead === true,
+      holdsDeadIn: Math.max(holdsDeadIn, before?.holdsDeadIn ?? -1),
     })
     if (accusers.size > 4 * maxComplaints) accusers.delete([...accusers.keys()][0]!)
   }
@@ -178,13 +169,13 @@ export class Statements {
       for (const complaint of complaints.values()) complaint.atMs += durationMs
   }
 
-  /** A signer has begun another life: it holds nobody dead in that one until it says so. */
-  forgetClaimsOf(signer: string): void {
+  /** A signer has begun this life: it holds nobody dead in it until it says so, and what it said in former ones is over. */
+  forgetClaimsBefore(signer: string, incarnation: number): void {
     for (const { complaints, accusers } of this.#subjects.values()) {
       const accuser = accusers.get(signer)
-      if (accuser?.holdsDead !== true) continue
-      accuser.holdsDead = false
-      if (complaints.get(signer)?.statement.kind === 'held') complaints.delete(signer)
+      if (accuser !== undefined && accuser.holdsDeadIn < incarnation) accuser.holdsDeadIn = -1
+      const statement = complaints.get(signer)?.statement
+      if (statement?.kind === 'held' && lifeOf(statement) < incarnation) complaints.delete(signer)
     }
   }
 
@@ -193,3 +184,9 @@ export class Statements {
     for (const peer of this.#subjects.keys()) if (!has(peer)) this.#subjects.delete(peer)
   }
 }
+
+const holdsDead = (accuser: Accuser | undefined): boolean =>
+  accuser !== undefined && accuser.holdsDeadIn >= 0
+
+/** The life of its signer in which a claim was made. */
+const lifeOf = ({ signerIncarnation = 0 }: Statement): number => signerIncarnation

@@ -22,8 +22,8 @@ export interface OwnLifeDependencies {
 export class OwnLife {
   readonly #dependencies: OwnLifeDependencies
   readonly #leaseMs: number
-  /** Members that claim to hold the present incarnation dead. */
-  readonly #holders = new Set<string>()
+  /** Members that claim to hold the present incarnation dead, with the life of theirs in which they say so. */
+  readonly #holders = new Map<string, number>()
   #holdersOf = -1
   /** When another member last made this peer raise its incarnation. */
   #raisedMs = Number.NEGATIVE_INFINITY
@@ -46,18 +46,18 @@ export class OwnLife {
    * Another member holds `incarnation` of this peer dead. As many members as end a life by their votes are believed, once in a
    * lease; fewer are wrong, or lie. Claims wait until then.
    */
-  heldDead(member: string, incarnation: number): void {
+  heldDead(member: string, memberIncarnation: number, incarnation: number): void {
     const { self, isMember } = this.#dependencies
     if (incarnation !== self.incarnation || !isMember(member)) return
     if (this.#holdersOf !== incarnation) this.#holders.clear()
     this.#holdersOf = incarnation
-    this.#holders.add(member)
+    this.#holders.set(member, memberIncarnation)
     this.turn()
   }
 
-  /** A member has begun another life, and has given nobody up in that one: its claim counts no more. */
-  memberBegan(member: string): void {
-    this.#holders.delete(member)
+  /** A member has begun another life, and has given nobody up in that one: its claims in former ones count no more. */
+  memberBegan(member: string, incarnation: number): void {
+    if ((this.#holders.get(member) ?? incarnation) < incarnation) this.#holders.delete(member)
   }
 
   /** This peer holds a life dead that speaks to it, and hardly anybody agrees: it begins a life without that verdict. */

@@ -76,7 +76,8 @@ export class Puppet {
   async complaint(kind: 'alert' | 'held', subject: string): Promise<Uint8Array | undefined> {
     const life = this.lives.get(subject)
     if (life === undefined) return undefined
-    const body = { kind, signer: this.peerId, subject, ...life }
+    const signerIncarnation = this.lives.get(this.peerId)?.incarnation ?? 0
+    const body = { kind, signer: this.peerId, subject, ...life, ...(kind === 'held' && { signerIncarnation }) }
     return (await sealStatement(this.transport, swarmName, body)).bytes
   }
 

@@ -129,7 +129,8 @@ async function heldDead(besieger: Besieger): Promise<void> {
       for (const bytes of message.statements) {
         const { kind, subject, incarnation, count } = readStatement(bytes)
         if (kind !== 'alive' || subject !== besieger.target.peerId) continue
-        const claim = { kind: 'held', signer: peer.transport.peerId, subject, incarnation, count } as const
+        const signed = { signer: peer.transport.peerId, signerIncarnation: membership.incarnation }
+        const claim = { kind: 'held', ...signed, subject, incarnation, count } as const
         const held = await sealStatement(peer.transport, besieger.target.manifest, claim)
         const statements = Array.from({ length: 20 }, () => held.bytes)
         await channel.send(...encodeMembers({ type: 'statements', pushed: true, statements }))
