@@ -101,8 +101,7 @@ export class Statements {
     if (kind === 'held' && lifeOf(statement) < (this.#subjects.get(signer)?.incarnation ?? 0)) return false
     const kept = subject.complaints.get(signer)
     const accuser = subject.accusers.get(signer)
-    if (kept !== undefined)
-      return kept.statement.kind === 'alert' && kind === 'held' && !holdsDead(accuser)
+    if (kept !== undefined) return kept.statement.kind === 'alert' && kind === 'held' && !holdsDead(accuser)
     const { maxComplaints } = memberLimits
     if (subject.complaints.size >= (isWatcher ? 2 * maxComplaints : maxComplaints)) return false
     if (accuser === undefined || (kind === 'held' && !holdsDead(accuser))) return true
@@ -185,8 +184,7 @@ export class Statements {
   }
 }
 
-const holdsDead = (accuser: Accuser | undefined): boolean =>
-  accuser !== undefined && accuser.holdsDeadIn >= 0
+const holdsDead = (accuser: Accuser | undefined): boolean => accuser !== undefined && accuser.holdsDeadIn >= 0
 
 /** The life of its signer in which a claim was made. */
 const lifeOf = ({ signerIncarnation = 0 }: Statement): number => signerIncarnation

@@ -77,7 +77,13 @@ export class Puppet {
     const life = this.lives.get(subject)
     if (life === undefined) return undefined
     const signerIncarnation = this.lives.get(this.peerId)?.incarnation ?? 0
-    const body = { kind, signer: this.peerId, subject, ...life, ...(kind === 'held' && { signerIncarnation }) }
+    const body = {
+      kind,
+      signer: this.peerId,
+      subject,
+      ...life,
+      ...(kind === 'held' && { signerIncarnation }),
+    }
     return (await sealStatement(this.transport, swarmName, body)).bytes
   }
 
