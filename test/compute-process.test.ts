@@ -10,6 +10,8 @@ interface Generated {
 const generated = (ended: Ended): Generated => ended.json() as Generated
 
 const world = createWorld()
+/** Keys and values in int8: caches are made anew with the same codes, wherever and however their rows are computed. */
+const kv = ['--kv', 'int8']
 afterAll(() => world.close())
 
 /** Ids of the processes that have computed for the node with this data folder, in order. */
@@ -20,7 +22,7 @@ const computeProcesses = (folder: string): number[] =>
     .map((line) => (JSON.parse(line) as { pid: number }).pid)
 
 it('a compute process that dies in mid-answer takes neither its node nor a token of the answer', async () => {
-  const first = await world.up(['--model', 'demo', '--blocks', '0:4', '--data', world.folder('first')])
+  const first = await world.up(['--model', 'demo', ...kv, '--blocks', '0:4', '--data', world.folder('first')])
   const folder = world.folder('second')
   // The only holder of its blocks: the answer waits until it has loaded them again.
   const words = ['--join', first.address, '--blocks', '4:6', '--compute', 'process', '--data', folder]
@@ -40,8 +42,9 @@ it('a compute process that dies in mid-answer takes neither its node nor a token
   await second.until(({ event, blocks }) => event === 'blocks-changed' && blocks === null)
   const ended = await running
   expect(ended.code, ended.stderr).toBe(0)
-  const local = generated(await world.run([...asked, '--local']))
+  const local = generated(await world.run([...asked, ...kv, '--local']))
   expect(generated(ended)).toMatchObject({ tokenIds: local.tokenIds, continuity: 'identical' })
+  expect(second.ready).toMatchObject({ profile: 'f32+kv-int8' })
   expect(computeProcesses(folder)).toHaveLength(2)
   expect(second.process.exitCode).toBeNull()
   expect(await second.stop()).toBe(0)

@@ -204,9 +204,18 @@ describe('the demo model over three real processes', () => {
     const weights = await world.run(['generate', 'Hello', '--model', 'demo', '--weights', 'int4:32', ...join])
     expect(weights.code).toBe(1)
     expect(weights.stderr).toMatch(/int4:32.*f32/)
-    const joiner = await world.run(['up', ...join, '--weights', 'int8', '--data', world.folder('int8')])
+    const joiner = await world.run([
+      'up',
+      ...join,
+      '--weights',
+      'int8',
+      '--kv',
+      'int8',
+      '--data',
+      world.folder('int8'),
+    ])
     expect(joiner.code).toBe(1)
-    expect(joiner.stderr).toMatch(/int8:32.*f32/)
+    expect(joiner.stderr).toMatch(/int8:32\+kv-int8 is asked for \(--weights and --kv\).*with f32/)
     const manifest = await world.run([
       'up',
       ...join,

@@ -3,16 +3,20 @@ import { Option, type Command } from 'commander'
 import { formatBytes, makeFolder } from '@shoal/host/node'
 import {
   activeWeights,
+  blockSpecs,
   buildManifest,
   formatProfile,
   formatWeights,
   identifyManifest,
+  keyValueBytesPerPosition,
+  keyValueFormats,
   packedTensors,
   packTensors,
   parseProfile,
   rangeBytes,
   unitBytes,
   unitNames,
+  type KeyValueFormat,
   type ModelConfig,
   type NumericProfile,
   type PackSink,
@@ -103,6 +107,9 @@ const inspectedFormats = ['f32', 'int8:32', 'int8:128', 'int4:32', 'int4:128'] a
 const packedBytesOf = (config: ModelConfig, profile: NumericProfile): number =>
   unitNames(config).reduce((sum, unit) => sum + unitBytes(config, profile, unit), 0)
 
+const keyValueBytesOf = (config: ModelConfig, kv: KeyValueFormat): number =>
+  blockSpecs(config).reduce((sum, { attention }) => sum + keyValueBytesPerPosition(attention, kv), 0)
+
 async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, async ({ output, signal, logger }) => {
     const reference = await (await loadSwarm()).openReference(ref, { logger, signal })
@@ -142,6 +149,12 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
           .map(([weights, bytes]) => `${weights} ${formatBytes(bytes)}`)
           .join(', ')}`,
       )
+      const keyValueBytes = Object.fromEntries(
+        keyValueFormats.map((kv) => [kv, keyValueBytesOf(config, kv)]),
+      ) as Record<KeyValueFormat, number>
+      output.line(
+        `KV cache of a position in all blocks: ${keyValueFormats.map((kv) => `${kv} ${formatBytes(keyValueBytes[kv])}`).join(', ')}; this profile keeps ${profile.kv}`,
+      )
       const license = (await reference.source.license?.(signal)) ?? null
       output.line(`licence, as the model names it: ${license ?? 'none'}`)
       output.line(`files beside the weights: ${files.map(({ file }) => file).join(', ') || 'none'}`)
@@ -153,6 +166,7 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
         packedBytes,
         active,
         formats,
+        keyValueBytesPerPosition: keyValueBytes,
         license,
         units,
         files,

@@ -80,15 +80,18 @@ export {
   unitsOfShare,
   type PackedTensor,
 } from './packing/packed-layout.ts'
+export { keyValueBytesPerPosition } from './packing/key-value-bytes.ts'
 export { parseConfig } from './families/parse-config.ts'
 export { blockBytesOf, type MatrixFormat, type WeightFormat } from './packing/matrix-format.ts'
 export {
   formatOf,
   formatProfile,
   formatWeights,
+  keyValueFormats,
   matrixKinds,
   parseProfile,
   usualWeights,
+  type KeyValueFormat,
   type MatrixKind,
   type NumericProfile,
   type Rounding,

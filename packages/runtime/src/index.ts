@@ -29,7 +29,6 @@ export type { ComputePlace } from './onnx/device.ts'
 export { decorateDevice, decorateHead, decorateRunner, decorateRunners } from './devices/decorate.ts'
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
 export type { TensorReader } from './tensors/tensor-reader.ts'
-export { keyValueBytesPerPosition } from './costs/key-value-size.ts'
 export {
   collectInputSums,
   type CollectedSums,

@@ -1,20 +1,29 @@
-import { blockSpecs, type BlockRange, type BlockSpec, type ModelConfig } from '@shoal/model'
+import {
+  blockSpecs,
+  type BlockRange,
+  type BlockSpec,
+  type KeyValueFormat,
+  type ModelConfig,
+} from '@shoal/model'
 
 /** The blocks of a range with the spec of each: as the model has them, or as a rank's share makes them. */
 export interface Span {
   readonly range: BlockRange
   /** In block order, one for each block of the range. */
   readonly blocks: readonly BlockSpec[]
+  /** How keys and values are kept. */
+  readonly kv: KeyValueFormat
 }
 
 /** @throws {ModelError} `unsupported-model` for an unknown family */
-export function spanOf(config: ModelConfig, range: BlockRange): Span {
-  return { range, blocks: blockSpecs(config, range) }
+export function spanOf(config: ModelConfig, range: BlockRange, kv: KeyValueFormat): Span {
+  return { range, blocks: blockSpecs(config, range), kv }
 }
 
 /** The span of some of a span's blocks. */
-export function partOf({ range, blocks }: Span, part: BlockRange): Span {
-  return { range: part, blocks: blocks.slice(part.start - range.start, part.end - range.start) }
+export function partOf(span: Span, part: BlockRange): Span {
+  const { start } = span.range
+  return { ...span, range: part, blocks: span.blocks.slice(part.start - start, part.end - start) }
 }
 
 /** The span of one block. @param index in the model */

@@ -16,12 +16,6 @@ const refusals: readonly (readonly [string, Manifest, string, RegExp])[] = [
     /family mamba; these are: .*llama/,
   ],
   [
-    'an int8 KV cache',
-    { ...manifest, profile: { ...manifest.profile, kv: 'int8' } },
-    'unsupported-model',
-    /use --kv f32/,
-  ],
-  [
     'heads of odd size',
     { ...manifest, config: { ...smallLlama, headSize: 12 } },
     'unsupported-model',

@@ -24,7 +24,6 @@ export function checkSupported(manifest: Manifest): void {
   }
   if (!familyNames.includes(config.family))
     refuse(`family ${config.family}; these are: ${familyNames.join(', ')}`)
-  if (profile.kv !== 'f32') refuse('an int8 KV cache needs scales that no model ships; use --kv f32')
   if (profile.graphForm !== 'canonical-1') refuse(`graph form ${String(profile.graphForm)}; canonical-1 is`)
   for (const { attention } of blockSpecs(config)) {
     const { headCount, keyValueHeadCount, headSize } = attention

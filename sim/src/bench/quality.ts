@@ -11,7 +11,7 @@ import type { BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 
-/** `--weights` of every format that is compared with float32. */
+/** `--weights` of every format that is compared with float32, and `f32+kv-int8`: exact weights with keys and values in int8. */
 const formats = [
   'int4:32',
   'int4:32+head-int8:128',
@@ -21,18 +21,21 @@ const formats = [
   'int4:128+head-int4:128+nearest',
   'int8:32',
   'int8:128',
+  'f32+kv-int8',
 ] as const
 
 /**
- * What a weight format costs in quality: next-token distributions of each format against those of float32, over text that
+ * What a format of weights, or of keys and values, costs in quality: next-token distributions of each format against those of float32, over text that
  * the model itself writes at temperature 1, and over uniformly random tokens, which are far from any text. Time plays no
  * part: two runs on machines of one numeric class print the same.
  */
 export async function benchQuality(settings: BenchSettings): Promise<BenchReport> {
   const { rounds, dataFolder, report } = settings
   const model = settings.model ?? 'demo'
-  const open = (weights: string): Promise<Engine> =>
-    openLocalEngine(dependencies, { model, weights, dataFolder, threads: 1 })
+  const open = (profile: string): Promise<Engine> => {
+    const [weights = '', kv] = profile.split('+kv-')
+    return openLocalEngine(dependencies, { model, weights, kv, dataFolder, threads: 1 })
+  }
   report('f32: loading …')
   const exact = await open('f32')
   const samples: Samples = {}
@@ -89,8 +92,9 @@ function samplesOf(name: string, own: readonly Comparison[], random: readonly Co
   }
 }
 
-/** The end of a figure's name: `int4:128+head-int4:128` becomes `Int4b128HeadInt4b128`. */
-function nameOf(weights: string): string {
+/** The end of a figure's name: `int4:128+head-int4:128` becomes `Int4b128HeadInt4b128`, `f32+kv-int8` becomes `KvInt8`. */
+function nameOf(profile: string): string {
+  const weights = profile.replace('f32+', '')
   const words = weights.replaceAll(':', 'b').split(/[+-]/)
   return words.map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`).join('')
 }

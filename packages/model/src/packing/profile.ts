@@ -14,6 +14,10 @@ export type MatrixKind = (typeof matrixKinds)[number]
 export const roundings = ['nearest', 'least-error', 'calibrated'] as const
 export type Rounding = (typeof roundings)[number]
 
+/** How the KV cache keeps keys and values: in float32, or in int8 with a scale for each head of a position. */
+export const keyValueFormats = ['f32', 'int8'] as const
+export type KeyValueFormat = (typeof keyValueFormats)[number]
+
 /**
  * The numeric formats of a swarm. The profile is part of the manifest, and so the same on every peer.
  *
@@ -24,7 +28,7 @@ export interface NumericProfile {
   readonly formats: Readonly<Record<MatrixKind, MatrixFormat>>
   /** Rounding of the matrices in int4; `nearest` where there are none. */
   readonly rounding: Rounding
-  readonly kv: 'f32' | 'int8'
+  readonly kv: KeyValueFormat
   readonly graphForm: 'canonical-1'
 }
 
@@ -46,8 +50,9 @@ const kindNames: Readonly<Record<MatrixKind, string>> = {
  * @throws {ModelError} `bad-request` with the words that are possible
  */
 export function parseProfile(weights: string, kv = 'f32'): NumericProfile {
-  if (kv !== 'f32' && kv !== 'int8')
-    throw new ModelError('bad-request', `--kv must be f32 or int8, not '${kv}'`)
+  const keyValues = keyValueFormats.find((one) => one === kv)
+  if (keyValues === undefined)
+    throw new ModelError('bad-request', `--kv must be ${keyValueFormats.join(' or ')}, not '${kv}'`)
   const [base = '', ...words] = weights.split('+')
   const all = parseFormat(base)
   const formats = usualFormats(all)
@@ -72,7 +77,7 @@ export function parseProfile(weights: string, kv = 'f32'): NumericProfile {
   return {
     formats,
     rounding: rounding ?? (rounds ? usualRounding(all) : 'nearest'),
-    kv,
+    kv: keyValues,
     graphForm: 'canonical-1',
   }
 }

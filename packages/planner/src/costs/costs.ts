@@ -1,4 +1,11 @@
-import { blockSpecs, packedBlock, type BlockSpec, type ModelConfig, type NumericProfile } from '@shoal/model'
+import {
+  blockSpecs,
+  keyValueBytesPerPosition,
+  packedBlock,
+  type BlockSpec,
+  type ModelConfig,
+  type NumericProfile,
+} from '@shoal/model'
 
 /** What one block of a model costs wherever it runs. All figures are integers. */
 export interface ModelCosts {
@@ -27,7 +34,9 @@ export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelC
   return {
     blockCount: config.blockCount,
     blockBytes: Math.max(...kinds.map((spec) => weightBytes(spec, profile))),
-    cacheBytesPerTokenPerBlock: Math.max(...kinds.map((spec) => cacheBytes(spec, profile))),
+    cacheBytesPerTokenPerBlock: Math.max(
+      ...kinds.map((spec) => keyValueBytesPerPosition(spec.attention, profile.kv)),
+    ),
     rowBytes: 4 * config.hiddenSize,
     contextLength: config.contextLength,
     ...(config.experts === undefined ? {} : { activeExperts: config.experts.activeCount }),
@@ -40,14 +49,6 @@ function weightBytes(spec: BlockSpec, profile: NumericProfile): number {
     const copies = name.endsWith('.scale') ? 2 : 1
     return sum + copies * bytes
   }, 0)
-}
-
-/** Keys and values in int8 carry one float32 scale per head. */
-function cacheBytes(
-  { attention: { keyValueHeadCount, headSize } }: BlockSpec,
-  profile: NumericProfile,
-): number {
-  return 2 * keyValueHeadCount * (profile.kv === 'f32' ? 4 * headSize : headSize + 4)
 }
 
 /** Thousandths of a node's memory that a plan may fill. The rest is for activations, fragmentation and the runtime itself. */

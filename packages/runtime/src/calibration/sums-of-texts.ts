@@ -24,7 +24,7 @@ export async function sumsOfTexts(
   await embedding.close()
   const sums = new Map<string, Float64Array[]>()
   for (let block = 0; block < config.blockCount; block += 1) {
-    const span = spanOf(config, { start: block, end: block + 1 })
+    const span = spanOf(config, { start: block, end: block + 1 }, profile.kv)
     const graph = spanGraph({
       span,
       profile,

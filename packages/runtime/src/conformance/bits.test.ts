@@ -36,6 +36,8 @@ const cases = [
     .filter((format) => !['f32', 'int4:32', 'int8:32'].includes(format))
     .map((format) => ['llama', format, 'onnx'] as const),
   ['experts', 'int4:128', 'onnx'] as const,
+  ...['window', 'query-key-norm', 'odd-sizes'].map((shape) => [shape, 'int8:32+kv-int8', 'onnx'] as const),
+  ['bias', 'f32+kv-int8', 'reference'] as const,
   ['query-key-norm', 'int4:32', 'reference'] as const,
   ['experts', 'int8:32', 'reference'] as const,
 ]
@@ -147,54 +149,57 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
 })
 
 /** Flash attention works in blocks of up to 512 keys at this head size: the past must be longer than two. */
-describe.each(['f32', 'int4:32', 'int8:32', 'int4:128'])('a wider model with a long past, %s', (format) => {
-  const config: ModelConfig = {
-    ...smallLlama,
-    hiddenSize: 512,
-    feedForwardSize: 1376,
-    headCount: 8,
-    keyValueHeadCount: 2,
-    headSize: 64,
-    blockCount: 1,
-  }
-  const total = 1140
+describe.each(['f32', 'int4:32', 'int8:32', 'int4:128', 'int4:32+kv-int8'])(
+  'a wider model with a long past, %s',
+  (format) => {
+    const config: ModelConfig = {
+      ...smallLlama,
+      hiddenSize: 512,
+      feedForwardSize: 1376,
+      headCount: 8,
+      keyValueHeadCount: 2,
+      headSize: 64,
+      blockCount: 1,
+    }
+    const total = 1140
 
-  test('rows behind 1100 positions have the same bits in any grouping, with one thread and two', async () => {
-    const packed = randomModel(config, format)
-    const hidden = seededValues(12, total * config.hiddenSize, 1)
-    const outputs: { hidden: Float32Array; keyValues: Float32Array }[] = []
-    for (const threads of [1, 2]) {
-      const device = await devices['onnx']!(packed, threads)
-      const runner = await device.loadBlocks(
-        { start: 0, end: 1 },
-        { memory: createMemoryBudget(plentyBytes) },
-      )
-      for (const [name, sizes] of [
-        ['large', [256, 256, 256, 256, 116]],
-        ['small', [128, 100, 300, 512, 61, 1, 1, 3, 1, 7, 1, 1, 24]],
-      ] as const) {
-        await runner.open(name, total)
-        const rows = new Float32Array(hidden.length)
-        for (const size of sizes) {
-          const at = runner.length(name) * config.hiddenSize
-          rows.set(
-            await runner.forward(
-              name,
-              runner.length(name),
-              hidden.subarray(at, at + size * config.hiddenSize),
-            ),
-            at,
-          )
+    test('rows behind 1100 positions have the same bits in any grouping, with one thread and two', async () => {
+      const packed = randomModel(config, format)
+      const hidden = seededValues(12, total * config.hiddenSize, 1)
+      const outputs: { hidden: Float32Array; keyValues: Float32Array }[] = []
+      for (const threads of [1, 2]) {
+        const device = await devices['onnx']!(packed, threads)
+        const runner = await device.loadBlocks(
+          { start: 0, end: 1 },
+          { memory: createMemoryBudget(plentyBytes) },
+        )
+        for (const [name, sizes] of [
+          ['large', [256, 256, 256, 256, 116]],
+          ['small', [128, 100, 300, 512, 61, 1, 1, 3, 1, 7, 1, 1, 24]],
+        ] as const) {
+          await runner.open(name, total)
+          const rows = new Float32Array(hidden.length)
+          for (const size of sizes) {
+            const at = runner.length(name) * config.hiddenSize
+            rows.set(
+              await runner.forward(
+                name,
+                runner.length(name),
+                hidden.subarray(at, at + size * config.hiddenSize),
+              ),
+              at,
+            )
+          }
+          outputs.push({ hidden: rows, keyValues: await runner.exportKeyValues(name) })
         }
-        outputs.push({ hidden: rows, keyValues: await runner.exportKeyValues(name) })
+        await device.close()
       }
-      await device.close()
-    }
-    packed.remove()
-    const [first, ...others] = outputs
-    for (const other of others) {
-      expect(sameBits(other.hidden, first!.hidden)).toBe(true)
-      expect(sameBits(other.keyValues, first!.keyValues)).toBe(true)
-    }
-  })
-})
+      packed.remove()
+      const [first, ...others] = outputs
+      for (const other of others) {
+        expect(sameBits(other.hidden, first!.hidden)).toBe(true)
+        expect(sameBits(other.keyValues, first!.keyValues)).toBe(true)
+      }
+    })
+  },
+)

@@ -1,7 +1,6 @@
 import { ShoalError } from '@shoal/host'
 import assert from 'node:assert/strict'
 import type { BlockRunner } from '../block-runner.ts'
-import { keyValueBytesPerPosition } from '../costs/key-value-size.ts'
 import { sameBits } from '../probe/same-bits.ts'
 import { seededValues } from '../probe/seeded-values.ts'
 
@@ -12,6 +11,8 @@ export interface ConformanceSubject {
   readonly headSize: number
   readonly contextLength: number
   readonly tokenRoom: number
+  /** Bytes of one position in one block. */
+  readonly positionBytes: number
 }
 
 export interface ConformanceCase {
@@ -209,9 +210,8 @@ export const conformanceCases: readonly ConformanceCase[] = [
   },
   {
     name: 'admits sessions by the KV cache that they may grow to',
-    async run({ runner, keyValueHeadCount, headSize, tokenRoom }) {
-      const perToken =
-        keyValueBytesPerPosition({ keyValueHeadCount, headSize }) * (runner.range.end - runner.range.start)
+    async run({ runner, positionBytes, tokenRoom }) {
+      const perToken = positionBytes * (runner.range.end - runner.range.start)
       await runner.open('a', tokenRoom - 10)
       const refusal = await refused('no-capacity', () => runner.open('b', 11))
       assert.equal(refusal.definite, true)

@@ -21,9 +21,9 @@ const { hiddenSize, contextLength } = smallLlama
 const rows = 40
 
 /** Full attention, then a window of 8 with another rotary embedding: the alternation of Gemma 3 and others. */
-const uniform = spanOf(smallLlama, { start: 0, end: 2 })
+const uniform = spanOf(smallLlama, { start: 0, end: 2 }, 'f32')
 const mixed: Span = {
-  range: uniform.range,
+  ...uniform,
   blocks: uniform.blocks.map((spec, index): BlockSpec => {
     if (index === 0) return spec
     return { ...spec, attention: { ...spec.attention, window: 8, rope: { theta: 500, scaling: null } } }
@@ -40,7 +40,7 @@ async function onReference(span: Span): Promise<Float32Array> {
     weightBytes: 0,
     memory: createMemoryBudget(plentyBytes),
   })
-  const runner = createReferenceRunner({ span, book, weights })
+  const runner = createReferenceRunner({ span, kv: span.kv, book, weights })
   await runner.open('mixed', rows)
   return runner.forward('mixed', 0, hidden)
 }

@@ -43,7 +43,7 @@ const calls = fc.array(fc.uniqueArray(turn, { selector: ({ place }) => place, mi
 
 function loadChain({ manifest: { manifest }, folder }: PackedModel, threads: number): BlockChain {
   const loader = createGraphLoader({ manifest, folder, threads, gate: nativeGate(createGateMemory()) })
-  const span = spanOf(manifest.config, { start: 0, end: manifest.config.blockCount })
+  const span = spanOf(manifest.config, { start: 0, end: manifest.config.blockCount }, manifest.profile.kv)
   const verdicts = createRowVerdicts()
   verdicts.find(span.blocks, (_, index) => {
     const block = loader.loadBlock(blockOf(span, index))
@@ -130,6 +130,7 @@ describe('rows of sessions that join and leave have the bits of a session that i
     ['biases and a window', 'int4:64', { ...smallLlama, attentionBias: true, slidingWindow: 16 }, 1],
     ['experts', 'int4:128', experts, 2],
     ['experts', 'int8:32', experts, 1],
+    ['biases and a window', 'int4:32+kv-int8', { ...smallLlama, attentionBias: true, slidingWindow: 16 }, 2],
   ] as const)('%s, %s', async (_, format, config, threads) => {
     const packed = randomModel(config, format)
     await checkModel(packed, threads, 8)

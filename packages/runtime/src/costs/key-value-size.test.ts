@@ -1,10 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { keyValueBytesPerPosition, keyValueCapacity } from './key-value-size.ts'
-
-test('a position of Llama 3.2 1B takes 4 KiB per block', () => {
-  expect(keyValueBytesPerPosition({ keyValueHeadCount: 8, headSize: 64 })).toBe(4096)
-})
+import { keyValueCapacity } from './key-value-size.ts'
 
 test('capacity holds the content, stays in the budget, and wastes at most a quarter beyond the first step', () => {
   const lengths = fc.integer({ min: 1, max: 200_000 })

@@ -1,17 +1,18 @@
-import type { AttentionSpec, BlockSpec } from '@shoal/model'
+import { keyValueBytesPerPosition } from '@shoal/model'
 import { limits } from '../limits.ts'
+import type { Span } from '../span.ts'
 
-/** Bytes of one position in one block's KV cache: keys and values in float32. */
-export function keyValueBytesPerPosition({
-  keyValueHeadCount,
-  headSize,
-}: Pick<AttentionSpec, 'keyValueHeadCount' | 'headSize'>): number {
-  return 2 * keyValueHeadCount * headSize * Float32Array.BYTES_PER_ELEMENT
+/** Bytes of one position in the KV caches of a span's blocks, which may differ. */
+export function keyValueBytesOf({ blocks, kv }: Pick<Span, 'blocks' | 'kv'>): number {
+  return blocks.reduce((sum, { attention }) => sum + keyValueBytesPerPosition(attention, kv), 0)
 }
 
-/** Bytes of one position in the KV caches of several blocks, which may differ. */
-export function keyValueBytesOf(blocks: readonly BlockSpec[]): number {
-  return blocks.reduce((sum, { attention }) => sum + keyValueBytesPerPosition(attention), 0)
+/** Values of one position in the KV caches of a span's blocks. Exports have them in float32, whatever the cache holds. */
+export function keyValuesOf({ blocks }: Pick<Span, 'blocks'>): number {
+  return blocks.reduce(
+    (sum, { attention: { keyValueHeadCount, headSize } }) => sum + 2 * keyValueHeadCount * headSize,
+    0,
+  )
 }
 
 /**

@@ -47,7 +47,7 @@ export function createMixingDevice({ manifest: { manifest }, readTensor }: Mixin
     async loadBlocks(range, { memory, signal }) {
       checkRange(range, config)
       const weightBytes = rangeBytes(config, profile, range)
-      const span = spanOf(config, range)
+      const span = spanOf(config, range, profile.kv)
       const { contextLength } = config
       const book = createSessionBook({ span, contextLength, weightBytes, memory })
       try {

@@ -44,7 +44,7 @@ export function createSpanLoading(
     async loadBlocks(range, options) {
       checkRange(range, config)
       options.signal?.throwIfAborted()
-      const span = spanOf(config, range)
+      const span = spanOf(config, range, profile.kv)
       const weightBytes = residentWeightBytes(manifest, range)
       const client = host.current()
       const book = bookOf(span, weightBytes, options)
@@ -57,7 +57,7 @@ export function createSpanLoading(
       checkRange(range, config)
       options.signal?.throwIfAborted()
       const { share, sum } = options
-      const span = shareSpan(spanOf(config, range), share)
+      const span = shareSpan(spanOf(config, range, profile.kv), share)
       const weightBytes = residentSpanBytes(span, profile, share.experts)
       const client = host.current()
       const mailboxMemory = sumMemory(client, config.hiddenSize)

@@ -41,8 +41,8 @@ export function shareSpec(spec: BlockSpec, share: RankShare): BlockSpec {
 }
 
 /** A span as one rank sees it. */
-export function shareSpan({ range, blocks }: Span, share: RankShare): Span {
-  return { range, blocks: blocks.map((spec) => shareSpec(spec, share)) }
+export function shareSpan(span: Span, share: RankShare): Span {
+  return { ...span, blocks: span.blocks.map((spec) => shareSpec(spec, share)) }
 }
 
 /**

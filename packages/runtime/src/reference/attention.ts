@@ -1,5 +1,12 @@
-import { projectedRows, type AttentionSpec, type BlockSpec, type IndexRange } from '@shoal/model'
+import {
+  projectedRows,
+  type AttentionSpec,
+  type BlockSpec,
+  type IndexRange,
+  type KeyValueFormat,
+} from '@shoal/model'
 import { multiply, rotate, softmax } from './arithmetic.ts'
+import { roundedHeads } from '../tensors/key-value-rounding.ts'
 import { normaliseHeads } from './norms.ts'
 
 /** The weights of a block's projections to q, k and v, and of their norms; null is what the block lacks. */
@@ -14,6 +21,8 @@ export interface AttentionWeights {
 
 /** Keys (rotated) and values of one block by position, each `[keyValueHeads · headSize]`. */
 export interface BlockCache {
+  /** What keys and values are rounded to before they are kept; float32 when absent. */
+  readonly kv?: KeyValueFormat
   readonly keys: Float32Array[]
   readonly values: Float32Array[]
 }
@@ -57,10 +66,12 @@ export function attend(
     return own(heads, part)
   }
   const query = prepare(0, keysFrom, weights.queryNorm, rotation?.queries ?? null, projected?.heads)
+  const kept = (heads: Float32Array): Float32Array =>
+    cache.kv === 'int8' ? roundedHeads(heads, headSize) : heads
   cache.keys.push(
-    prepare(keysFrom, valuesFrom, weights.keyNorm, rotation?.keys ?? null, projected?.keyValueHeads),
+    kept(prepare(keysFrom, valuesFrom, weights.keyNorm, rotation?.keys ?? null, projected?.keyValueHeads)),
   )
-  cache.values.push(qkv.slice(valuesFrom))
+  cache.values.push(kept(qkv.slice(valuesFrom)))
 
   const attended = new Float32Array(headCount * headSize)
   for (let head = 0; head < headCount; head += 1) {

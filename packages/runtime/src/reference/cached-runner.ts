@@ -1,6 +1,6 @@
 import type { BlockRange, BlockSpec } from '@shoal/model'
 import type { BlockRunner } from '../block-runner.ts'
-import { keyValueBytesOf } from '../costs/key-value-size.ts'
+import { keyValueBytesOf, keyValuesOf } from '../costs/key-value-size.ts'
 import { resolveWindow, type ResolvedWindow } from '../sessions/key-value-window.ts'
 import type { SessionBook } from '../sessions/session-book.ts'
 import { hiddenSizeOf, partOf, type Span } from '../span.ts'
@@ -43,7 +43,7 @@ export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunner
   const find = (session: string): CachedSession<Cache> =>
     sessions.get(session) ?? { part: range, tokenBudget: 0, caches: [] }
   const bytesOf = (part: BlockRange, positions: number): number =>
-    keyValueBytesOf(partOf(span, part).blocks) * positions
+    keyValueBytesOf(partOf(span, part)) * positions
 
   return {
     range,
@@ -105,8 +105,7 @@ export function exportCaches(
   { from, to, first, end }: ResolvedWindow,
 ): Float32Array {
   const wanted = blocks.slice(first, end)
-  const bytes = (to - from) * keyValueBytesOf(wanted)
-  const whole = new Float32Array(bytes / Float32Array.BYTES_PER_ELEMENT)
+  const whole = new Float32Array((to - from) * keyValuesOf({ blocks: wanted }))
   let at = 0
   for (const [index, { attention }] of wanted.entries()) {
     const { headSize, keyValueHeadCount } = attention

@@ -7,6 +7,7 @@ import {
   type HeadSpec,
   type IdentifiedManifest,
   type IndexRange,
+  type KeyValueFormat,
   type NumericProfile,
 } from '@shoal/model'
 import type { Device, LoadOptions } from '../block-runner.ts'
@@ -25,6 +26,13 @@ import { readBlock, readShare } from './weights.ts'
 export interface ReferenceDeviceOptions {
   readonly manifest: IdentifiedManifest
   readonly readTensor: TensorReader
+}
+
+interface LoadedSpan {
+  readonly span: Span
+  readonly kv: KeyValueFormat
+  readonly book: SessionBook
+  readonly weights: BlockWeights[]
 }
 
 /** Raise with every change that may change a bit. */
@@ -49,7 +57,7 @@ export async function createReferenceDevice({
     { memory, signal }: LoadOptions,
     read: (block: number) => Promise<BlockWeights>,
     experts: IndexRange | null = null,
-  ): Promise<{ readonly span: Span; readonly book: SessionBook; readonly weights: BlockWeights[] }> => {
+  ): Promise<LoadedSpan> => {
     const book = createSessionBook({
       span,
       contextLength: config.contextLength,
@@ -66,7 +74,7 @@ export async function createReferenceDevice({
       book.release()
       throw error
     }
-    return { span, book, weights }
+    return { span, kv: profile.kv, book, weights }
   }
   return {
     kind: 'reference',
@@ -74,7 +82,7 @@ export async function createReferenceDevice({
     numericClass: referenceClass(profile),
     async loadBlocks(range, options) {
       checkRange(range, config)
-      const span = spanOf(config, range)
+      const span = spanOf(config, range, 'f32')
       return createReferenceRunner(
         await loadSpan(span, options, (block) => readBlock(blockSpec(config, block), tensors, block)),
       )
@@ -84,7 +92,12 @@ export async function createReferenceDevice({
       const { share, sum } = options
       const read = (block: number): Promise<BlockWeights> =>
         readShare(blockSpec(config, block), tensors, block, share)
-      const loaded = await loadSpan(shareSpan(spanOf(config, range), share), options, read, share.experts)
+      const loaded = await loadSpan(
+        shareSpan(spanOf(config, range, 'f32'), share),
+        options,
+        read,
+        share.experts,
+      )
       return createReferenceRank({ ...loaded, sum, shared: share.experts === null ? 'columns' : 'experts' })
     },
     async loadHead(vocabulary = { start: 0, end: config.vocabularySize }) {

@@ -1,4 +1,4 @@
-import type { BlockRange, BlockSpec } from '@shoal/model'
+import type { BlockRange, BlockSpec, KeyValueFormat } from '@shoal/model'
 import type { SumRanks } from '../block-runner.ts'
 import { limits } from '../limits.ts'
 import type { SessionBook } from '../sessions/session-book.ts'
@@ -13,6 +13,8 @@ import { createRotations } from './rotation.ts'
 export interface RankParts {
   /** The span as the rank sees it (`shareSpan`). */
   readonly span: Span
+  /** What keys and values are rounded to. They are kept in float32 all the same. */
+  readonly kv: KeyValueFormat
   readonly book: SessionBook
   /** Weights of the rank's share, in block order. */
   readonly weights: readonly BlockWeights[]

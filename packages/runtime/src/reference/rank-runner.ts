@@ -21,14 +21,18 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
     return session
   }
   const bytesOf = ({ part }: RankSession, positions: number): number =>
-    keyValueBytesOf(partOf(span, part).blocks) * positions
+    keyValueBytesOf(partOf(span, part)) * positions
 
   return {
     range: span.range,
     hiddenSize: hiddenSizeOf(span),
     async open(session, tokenBudget, part = span.range) {
       book.open(session, tokenBudget, part)
-      const caches = Array.from({ length: part.end - part.start }, () => ({ keys: [], values: [] }))
+      const caches = Array.from({ length: part.end - part.start }, () => ({
+        keys: [],
+        values: [],
+        kv: parts.kv,
+      }))
       sessions.set(session, { part, tokenBudget, caches })
     },
     async forward(name, position, hidden) {

@@ -1,4 +1,4 @@
-import type { HeadSpec } from '@shoal/model'
+import type { HeadSpec, KeyValueFormat } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import type { SessionBook } from '../sessions/session-book.ts'
 import { checkRows } from '../sessions/session-rules.ts'
@@ -13,19 +13,21 @@ import { createRotations } from './rotation.ts'
 
 interface ReferenceParts {
   readonly span: Span
+  /** What keys and values are rounded to. They are kept in float32 all the same. */
+  readonly kv: KeyValueFormat
   readonly book: SessionBook
   /** Weights of the span's blocks, in block order. */
   readonly weights: readonly BlockWeights[]
 }
 
 /** Whole blocks in plain TypeScript: the oracle of the other devices, and of simulations. */
-export function createReferenceRunner({ span, book, weights }: ReferenceParts): BlockRunner {
+export function createReferenceRunner({ span, kv, book, weights }: ReferenceParts): BlockRunner {
   const hiddenSize = hiddenSizeOf(span)
   const rotationsAt = createRotations(span.blocks)
   return createCachedRunner<BlockCache>({
     span,
     book,
-    createCache: () => ({ keys: [], values: [] }),
+    createCache: () => ({ keys: [], values: [], kv }),
     compute(caches, first, position, hidden, tokenBudget) {
       const output = new Float32Array(hidden.length)
       for (let at = 0; at < hidden.length; at += hiddenSize) {

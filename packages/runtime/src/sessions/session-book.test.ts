@@ -1,13 +1,12 @@
 import { createMemoryBudget } from '@shoal/host'
-import type { BlockSpec } from '@shoal/model'
+import { keyValueBytesPerPosition, type BlockSpec } from '@shoal/model'
 import { expect, test } from 'vitest'
-import { keyValueBytesPerPosition } from '../costs/key-value-size.ts'
 import { limits } from '../limits.ts'
 import { createSessionBook, type SessionBook } from './session-book.ts'
 import { spanOf } from '../span.ts'
 import { smallLlama } from '../testing/random-model.ts'
 
-const span = spanOf(smallLlama, { start: 0, end: 2 })
+const span = spanOf(smallLlama, { start: 0, end: 2 }, 'f32')
 const { contextLength } = smallLlama
 
 function book(limitBytes = 2 ** 30): SessionBook {
@@ -45,7 +44,7 @@ test('weights above the limit are refused before anything is loaded', () => {
 })
 
 test('spans that share a budget are promised nothing twice, and give back what they took', () => {
-  const positionBytes = keyValueBytesPerPosition(smallLlama) * 2
+  const positionBytes = keyValueBytesPerPosition(smallLlama, 'f32') * 2
   const memory = createMemoryBudget(2000 + 100 * positionBytes)
   const options = { span, contextLength, weightBytes: 1000, memory }
   const first = createSessionBook(options)
@@ -87,9 +86,9 @@ test('names, the number of sessions and rows of a call are limited', () => {
 test('a session reserves what its own blocks need, where blocks differ', () => {
   const [first, second] = span.blocks as [BlockSpec, BlockSpec]
   const wide = { ...second, attention: { ...second.attention, keyValueHeadCount: 4 } }
-  const bytes = keyValueBytesPerPosition(first.attention)
+  const bytes = keyValueBytesPerPosition(first.attention, 'f32')
   const sessions = createSessionBook({
-    span: { range: span.range, blocks: [first, wide] },
+    span: { ...span, blocks: [first, wide] },
     contextLength,
     weightBytes: 0,
     memory: createMemoryBudget(2 ** 30),

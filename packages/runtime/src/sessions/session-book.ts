@@ -1,7 +1,7 @@
 import { ShoalError, type MemoryBudget, type MemoryCharge } from '@shoal/host'
 import type { BlockRange } from '@shoal/model'
 import type { RunnerMemory } from '../block-runner.ts'
-import { keyValueBytesOf } from '../costs/key-value-size.ts'
+import { keyValueBytesOf, keyValuesOf } from '../costs/key-value-size.ts'
 import { hiddenSizeOf, partOf, type Span } from '../span.ts'
 import { appendRows, truncateEntry, type AcceptedRows, type SessionEntry } from './session-entry.ts'
 import {
@@ -73,13 +73,13 @@ export function createSessionBook(options: SessionBookOptions): SessionBook {
       if (entries.has(name)) throw new ShoalError('bad-request', `session ${name} is open already`)
       checkTokenBudget(tokenBudget, contextLength)
       checkPart(part, range)
-      const { blocks } = partOf(span, part)
-      const wanted = tokenBudget * keyValueBytesOf(blocks)
+      const own = partOf(span, part)
+      const wanted = tokenBudget * keyValueBytesOf(own)
       checkRoom(wanted, tokenBudget, memory.freeBytes())
       checkSessionCount(entries.size)
       caches.set(name, memory.reserve('key-values', wanted, `session ${name}`))
       const counters = { length: 0, keyValueBytes: 0, failures: 0 }
-      entries.set(name, { name, tokenBudget, blocks, reservedBytes: wanted, ...counters })
+      entries.set(name, { name, tokenBudget, blocks: own.blocks, reservedBytes: wanted, ...counters })
     },
     accept(session, position, valueCount) {
       const entry = find(session)
@@ -87,8 +87,7 @@ export function createSessionBook(options: SessionBookOptions): SessionBook {
     },
     acceptKeyValues(session, position, valueCount) {
       const entry = find(session)
-      const valuesPerPosition = keyValueBytesOf(entry.blocks) / Float32Array.BYTES_PER_ELEMENT
-      return appendRows(entry, position, checkPositions(valueCount, valuesPerPosition))
+      return appendRows(entry, position, checkPositions(valueCount, keyValuesOf(entry)))
     },
     length: (session) => find(session).length,
     truncate: (session, length) => truncateEntry(find(session), length),

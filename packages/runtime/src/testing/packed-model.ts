@@ -4,7 +4,6 @@ import {
   memoryFiles,
   openModel,
   packTensors,
-  parseProfile,
   unitNames,
   unitOf,
   type IdentifiedManifest,
@@ -13,6 +12,7 @@ import {
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { profileNamed } from './profile-named.ts'
 
 /** A packed model in a temporary folder and, for the reference device, in memory. */
 export interface PackedModel {
@@ -34,8 +34,8 @@ export async function packFolder(path: string, weights: string): Promise<PackedM
   return packModel(await openModel(memoryFiles('test', files)), weights)
 }
 
-export async function packModel(source: ModelSource, weights: string): Promise<PackedModel> {
-  const profile = parseProfile(weights)
+export async function packModel(source: ModelSource, profileName: string): Promise<PackedModel> {
+  const profile = profileNamed(profileName)
   const units = new Map<string, Uint8Array>()
   const tensors = await packTensors(source, profile, unitNames(source.config), {
     async write(tensor, offset, bytes) {

@@ -2,7 +2,6 @@ import {
   formatOf,
   manifestVersion,
   packedTensors,
-  parseProfile,
   type IdentifiedManifest,
   type ModelConfig,
   type PackedTensor,
@@ -11,6 +10,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seededBytes, seededValues, seedOf } from '../probe/seeded-values.ts'
+import { profileNamed } from './profile-named.ts'
 import type { PackedModel } from './packed-model.ts'
 
 /** A Llama of any size. */
@@ -35,8 +35,8 @@ export const smallLlama: ModelConfig = {
 }
 
 /** A packed model whose every tensor has seeded values of its own, scaled so that activations keep their size. */
-export function randomModel(config: ModelConfig, weights: string): PackedModel {
-  const profile = parseProfile(weights)
+export function randomModel(config: ModelConfig, profileName: string): PackedModel {
+  const profile = profileNamed(profileName)
   const layout = packedTensors(config, profile)
   const units = new Map<string, Uint8Array>()
   const end = (unit: string): number =>

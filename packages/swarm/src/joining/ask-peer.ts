@@ -93,9 +93,12 @@ export async function checkWishes(options: JoinOptions, manifest: IdentifiedMani
   if (weights !== undefined || kv !== undefined) {
     const wished = formatProfile(parseProfile(weights ?? formatWeights(profile), kv ?? profile.kv))
     if (wished !== formatProfile(profile)) {
+      const asked = [weights === undefined ? [] : '--weights', kv === undefined ? [] : '--kv']
+        .flat()
+        .join(' and ')
       throw new ShoalError(
         'wrong-profile',
-        `--weights asks for ${wished}, but the swarm serves ${name} with ${formatProfile(profile)}: leave --weights out to take the swarm's, or create another swarm`,
+        `${wished} is asked for (${asked}), but the swarm serves ${name} with ${formatProfile(profile)}: leave ${asked} out to take the swarm's, or create another swarm`,
       )
     }
   }

@@ -1,7 +1,7 @@
 import { freeMemory } from '@shoal/host'
 import type { BlockRange, BlockSpec } from '@shoal/model'
 import type { KeyValueWindow } from '../../block-runner.ts'
-import { keyValueBytesOf } from '../../costs/key-value-size.ts'
+import { keyValuesOf } from '../../costs/key-value-size.ts'
 import { resolveWindow } from '../../sessions/key-value-window.ts'
 import { blockOf, partOf, type Span } from '../../span.ts'
 import type { BlockComputer } from './block-computer.ts'
@@ -181,12 +181,11 @@ export function createChainCaches(span: Span, tokenBudget: number): ChainCaches 
     },
     import(keyValues) {
       const before = this.length
-      const valueBytes = Float32Array.BYTES_PER_ELEMENT
-      const rows = (keyValues.length * valueBytes) / keyValueBytesOf(span.blocks)
+      const rows = keyValues.length / keyValuesOf(span)
       let at = 0
       try {
         for (const [index, cache] of blocks.entries()) {
-          const size = (rows * keyValueBytesOf(span.blocks.slice(index, index + 1))) / valueBytes
+          const size = rows * keyValuesOf(blockOf(span, part.start + index))
           cache.import(keyValues.subarray(at, at + size), rows)
           at += size
         }

@@ -89,6 +89,7 @@ function floats(value: unknown, name: string): Float32Array<ArrayBuffer> {
 export const tensors = {
   /** Wraps `data` without copying. */
   float32: (data: Float32Array, shape: readonly number[]): Tensor => new Tensor('float32', data, shape),
+  int8: (data: Int8Array, shape: readonly number[]): Tensor => new Tensor('int8', data, shape),
   int32: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), [1]),
   int32Scalar: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), []),
   int64s: (values: readonly number[]): Tensor =>

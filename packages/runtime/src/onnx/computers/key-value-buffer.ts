@@ -1,16 +1,20 @@
-import { freeMemory, ShoalError } from '@shoal/host'
+import { freeMemory } from '@shoal/host'
 import type { AttentionSpec } from '@shoal/model'
-import { tensors } from './inference-session.ts'
+import { allocateBytes } from './allocate-values.ts'
+import { tensors, type Feeds } from './inference-session.ts'
 
-type Tensor = ReturnType<typeof tensors.float32>
-
-/**
- * The keys or the values of one session in one block: float32 `[1, heads, capacity, headSize]`, of which the first rows of
- * each head are in use. Their number is the `length` of the cache that owns the buffer.
- */
-export interface KeyValueBuffer {
+export interface KeyValueBufferNames {
   /** Name of the graph's input for this buffer. */
   readonly past: string
+  /** Name of the graph's output with new rows. */
+  readonly fresh: string
+}
+
+/**
+ * The keys or the values of one session in one block, of which the first rows of each head are in use. Their number is
+ * the `length` of the cache that owns the buffer.
+ */
+export interface KeyValueBuffer {
   /** Name of the graph's output with new rows. */
   readonly fresh: string
   /** Bytes allocated. */
@@ -18,8 +22,8 @@ export interface KeyValueBuffer {
   readonly capacity: number
   /** Values of one position. */
   readonly width: number
-  /** The whole buffer as a graph input. */
-  readonly tensor: Tensor
+  /** The whole buffer as graph inputs. */
+  readonly feeds: Feeds
   /**
    * Moves the `length` rows in use to a buffer of another capacity. When there is no memory for it, this buffer stays as it was.
    * @throws {ShoalError} `no-capacity`
@@ -33,14 +37,16 @@ export interface KeyValueBuffer {
   copyTo(target: Float32Array, at: number, from: number, to: number): void
 }
 
+/** A {@link KeyValueBuffer} in float32, `[1, heads, capacity, headSize]`. */
 export function createKeyValueBuffer(
-  names: { readonly past: string; readonly fresh: string },
+  names: KeyValueBufferNames,
   { keyValueHeadCount: heads, headSize }: AttentionSpec,
   firstCapacity: number,
 ): KeyValueBuffer {
   let capacity = firstCapacity
   let data = allocate(heads * capacity * headSize)
-  let tensor = tensors.float32(data, [1, heads, capacity, headSize])
+  const feedsOf = (): Feeds => ({ [names.past]: tensors.float32(data, [1, heads, capacity, headSize]) })
+  let feeds = feedsOf()
   const rowsOf = (head: number, from: number, to: number): Float32Array =>
     data.subarray((head * capacity + from) * headSize, (head * capacity + to) * headSize)
   const store = (added: Float32Array, rows: number, length: number): void => {
@@ -50,7 +56,7 @@ export function createKeyValueBuffer(
     }
   }
   return {
-    ...names,
+    fresh: names.fresh,
     width: heads * headSize,
     get bytes() {
       return data.byteLength
@@ -58,23 +64,18 @@ export function createKeyValueBuffer(
     get capacity() {
       return capacity
     },
-    get tensor() {
-      return tensor
+    get feeds() {
+      return feeds
     },
     grow(next, length) {
       const larger = allocate(heads * next * headSize)
       for (let head = 0; head < heads; head += 1) larger.set(rowsOf(head, 0, length), head * next * headSize)
       data = larger
       capacity = next
-      tensor = tensors.float32(data, [1, heads, capacity, headSize])
+      feeds = feedsOf()
     },
     store,
-    take(added, rows, length) {
-      if (added?.length !== heads * rows * headSize)
-        throw new Error(`${names.fresh} should have ${rows} rows`)
-      store(added, rows, length)
-      freeMemory(added.buffer)
-    },
+    take: takingOutputs(names.fresh, heads * headSize, store),
     copyTo(target, at, from, to) {
       const size = (to - from) * headSize
       for (let head = 0; head < heads; head += 1) target.set(rowsOf(head, from, to), at + head * size)
@@ -82,14 +83,19 @@ export function createKeyValueBuffer(
   }
 }
 
-function allocate(length: number): Float32Array<ArrayBuffer> {
-  try {
-    return new Float32Array(length)
-  } catch (cause) {
-    throw new ShoalError(
-      'no-capacity',
-      `this machine has no memory for ${length * Float32Array.BYTES_PER_ELEMENT} more bytes of KV cache`,
-      { cause },
-    )
+/** @param width values of one position */
+export function takingOutputs(
+  fresh: string,
+  width: number,
+  store: KeyValueBuffer['store'],
+): KeyValueBuffer['take'] {
+  return (added, rows, length) => {
+    if (added?.length !== width * rows) throw new Error(`${fresh} should have ${rows} rows`)
+    store(added, rows, length)
+    freeMemory(added.buffer)
   }
+}
+
+function allocate(length: number): Float32Array<ArrayBuffer> {
+  return new Float32Array(allocateBytes(length * Float32Array.BYTES_PER_ELEMENT))
 }

@@ -3,6 +3,7 @@ import type { Span } from '../../span.ts'
 import { keyValueNames } from '../graph/attention.ts'
 import type { Feeds } from './inference-session.ts'
 import { createKeyValueBuffer, type KeyValueBuffer } from './key-value-buffer.ts'
+import { createRoundedBuffer } from './rounded-buffer.ts'
 
 /** The keys and values of one session in the blocks of one graph. */
 export interface KeyValueCache {
@@ -45,9 +46,7 @@ export function createKeyValueCache(span: Span, tokenBudget: number): KeyValueCa
     },
     feeds(wanted) {
       reserve(wanted)
-      const feeds: Feeds = {}
-      for (const { past, tensor } of buffers) feeds[past] = tensor
-      return feeds
+      return Object.assign({}, ...buffers.map((buffer) => buffer.feeds)) as Feeds
     },
     append(outputs, rows) {
       for (const buffer of buffers) buffer.take(outputs[buffer.fresh], rows, length)
@@ -79,12 +78,13 @@ export function createKeyValueCache(span: Span, tokenBudget: number): KeyValueCa
   }
 }
 
-function buffersOf({ range, blocks }: Span, capacity: number): KeyValueBuffer[] {
+function buffersOf({ range, blocks, kv }: Span, capacity: number): KeyValueBuffer[] {
+  const create = kv === 'f32' ? createKeyValueBuffer : createRoundedBuffer
   return blocks.flatMap(({ attention }, index) => {
     const { pastKey, newKey, pastValue, newValue } = keyValueNames(range.start + index)
     return [
-      createKeyValueBuffer({ past: pastKey, fresh: newKey }, attention, capacity),
-      createKeyValueBuffer({ past: pastValue, fresh: newValue }, attention, capacity),
+      create({ past: pastKey, fresh: newKey }, attention, capacity),
+      create({ past: pastValue, fresh: newValue }, attention, capacity),
     ]
   })
 }

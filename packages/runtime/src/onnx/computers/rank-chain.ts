@@ -101,12 +101,10 @@ export function createRankChain({ clock, span, paddingOf, load, sum }: RankChain
 }
 
 /** Finds the row padding of a rank's share of a block on this machine. The rank's own partial rows stand in for the sum. */
-export function selfProbeRank(
-  clock: Pick<Clock, 'nowMs'>,
-  spec: BlockSpec,
-  block: number,
-  load: LoadHalf,
-): RowPadding | null {
+export function selfProbeRank(clock: Pick<Clock, 'nowMs'>, span: Span, load: LoadHalf): RowPadding | null {
+  const [spec] = span.blocks
+  if (spec === undefined) throw new Error('a span without a block cannot be probed')
+  const block = span.range.start
   const halves = loadHalves(load, spec, block)
   const rotation = createRotation(spec.attention)
   const computerOf = (padding: RowPadding): SpanComputer => {
@@ -122,7 +120,7 @@ export function selfProbeRank(
     }
   }
   try {
-    return selfProbe(computerOf, { range: { start: block, end: block + 1 }, blocks: [spec] })
+    return selfProbe(computerOf, span)
   } finally {
     releaseHalves(halves)
   }

@@ -12,7 +12,7 @@ import { selfProbe, selfProbeHead } from './self-probe.ts'
 import { createSpanComputer } from './span-computer.ts'
 import { seededValues } from '../../probe/seeded-values.ts'
 
-const block = spanOf(smallLlama, { start: 0, end: 1 })
+const block = spanOf(smallLlama, { start: 0, end: 1 }, 'f32')
 const width = smallLlama.hiddenSize
 let packed: PackedModel
 let real: ComputeSession

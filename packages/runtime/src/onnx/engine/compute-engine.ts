@@ -96,14 +96,14 @@ export function createComputeEngine(
 
 function loadCalls(
   host: EngineHost,
-  { config }: Manifest,
+  { config, profile }: Manifest,
   loader: GraphLoader,
   spans: LoadedSpans,
 ): Handlers<'load-blocks' | 'load-rank'> {
   const verdicts = createRowVerdicts()
   return {
     'load-blocks': ({ span: id, range }) => {
-      const span = spanOf(config, range)
+      const span = spanOf(config, range, profile.kv)
       verdicts.find(span.blocks, (_, index) =>
         probeBlock(loader.loadBlock, blockOf(span, range.start + index)),
       )
@@ -112,7 +112,7 @@ function loadCalls(
     },
     'load-rank': async ({ span: id, range, share, mailbox, thread }) => {
       if (share.experts !== null) {
-        const span = spanOf(config, range)
+        const span = spanOf(config, range, profile.kv)
         const load = (block: Span): LoadedBlock => loader.loadBlock(block, share.experts)
         const own = createRowVerdicts()
         own.find(span.blocks, (_, index) => probeBlock(load, blockOf(span, range.start + index)))
@@ -120,11 +120,11 @@ function loadCalls(
         spans.add(id, createExpertChain({ clock: host.clock, span, paddingOf: own.paddingOf, load, sum }))
         return { padding: own.over(span.blocks) }
       }
-      const span = shareSpan(spanOf(config, range), share)
+      const span = shareSpan(spanOf(config, range, profile.kv), share)
       const load = loader.halvesOf(span, share)
       // The matrices of a share have shapes of their own, so whole blocks' verdicts do not hold for them.
       const own = createRowVerdicts()
-      own.find(span.blocks, (spec, index) => selfProbeRank(host.clock, spec, range.start + index, load))
+      own.find(span.blocks, (_, index) => selfProbeRank(host.clock, blockOf(span, range.start + index), load))
       const sum = await createRankSum(host, mailbox, thread)
       spans.add(id, createRankChain({ clock: host.clock, span, paddingOf: own.paddingOf, load, sum }))
       return { padding: own.over(span.blocks) }

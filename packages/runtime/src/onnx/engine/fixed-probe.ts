@@ -1,4 +1,10 @@
-import { formatProfile, type BlockSpec, type HeadSpec, type NumericProfile } from '@shoal/model'
+import {
+  formatProfile,
+  type BlockSpec,
+  type HeadSpec,
+  type KeyValueFormat,
+  type NumericProfile,
+} from '@shoal/model'
 import { createHash } from 'node:crypto'
 import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js'
 import { keyValueNames } from '../graph/attention.ts'
@@ -42,7 +48,7 @@ export function fixedProbe(
   threads: number,
   gate: NativeGate,
 ): string {
-  const spans = probeSpans(blocks)
+  const spans = probeSpans(blocks, profile.kv)
   const outputsWith = (count: number): string =>
     [...spans.map((span) => probeOutputs(span, profile, count, gate)), probeHead(profile, count, gate)].join(
       ' ',
@@ -106,7 +112,7 @@ function probeHead(profile: NumericProfile, threads: number, gate: NativeGate): 
 }
 
 /** For each kind of block that the model has, one or two of that kind, in the order in which they first occur. */
-function probeSpans(blocks: readonly BlockSpec[]): Span[] {
+function probeSpans(blocks: readonly BlockSpec[], kv: KeyValueFormat): Span[] {
   const kinds = new Map<string, BlockSpec>()
   for (const block of blocks) {
     const spec = probeSpec(block)
@@ -115,7 +121,7 @@ function probeSpans(blocks: readonly BlockSpec[]): Span[] {
   }
   return [...kinds.values()].map((spec) => {
     const blocks = spec.feedForward.kind === 'dense' ? [spec, spec] : [spec]
-    return { range: { start: 0, end: blocks.length }, blocks }
+    return { range: { start: 0, end: blocks.length }, blocks, kv }
   })
 }
 

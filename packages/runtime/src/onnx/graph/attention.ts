@@ -3,6 +3,7 @@ import { turningPairs } from '../../rope.ts'
 import { normalisedHeads, normHeads, splitHeads } from './heads.ts'
 import { microsoft } from './model-proto.ts'
 import { vector, type WeightedGraph } from './linear.ts'
+import { dequantised, roundedRows } from './rounded-heads.ts'
 
 /**
  * Zero rows behind the real ones in every attention call (rule R2 of docs/numerics.md). A single query row is computed by
@@ -61,11 +62,15 @@ export function keyValueNames(block: number): {
   }
 }
 
+/** Name of the input with the scales of past keys or values in int8. */
+export const scaleName = (past: string): string => `${past}-scale`
+
 /**
  * Causal grouped-query attention of `qkv [rows, (H + 2·KV) · headSize]` over the fed past and itself.
  *
  * The past is fed as `[1, KV, capacity, headSize]`; only the new rows leave the graph, because the Node binding copies
- * every output: copying whole caches would halve decoding.
+ * every output: copying whole caches would halve decoding. A past in int8 is fed as codes and scales, and is float32 for
+ * as long as this block computes.
  *
  * @param block index in the model
  * @returns `[rows, H · headSize]`
@@ -74,12 +79,12 @@ export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, 
   const { builder } = graph
   const { headCount, keyValueHeadCount, headSize, window, queryKeyNorm, sinks } = spec.attention
   const names = keyValueNames(block)
-  const cache = [1, keyValueHeadCount, 'capacity', headSize]
-  builder.input(names.pastKey, 'float32', cache)
-  builder.input(names.pastValue, 'float32', cache)
+  const pastKey = past(graph, spec, names.pastKey)
+  const pastValue = past(graph, spec, names.pastValue)
 
-  const rotateInside = rotatesInside(spec.attention)
-  const packed = queryKeyNorm === null && (rotateInside || spec.attention.rope === null)
+  const rotateInside = rotatesInside(graph, spec.attention)
+  const packed =
+    graph.profile.kv === 'f32' && queryKeyNorm === null && (rotateInside || spec.attention.rope === null)
   const [query, key, value] = packed ? [batched(graph, qkv), '', ''] : preparedHeads(graph, spec, block, qkv)
   const { lastKey, keyCount, cosines, sines } = attentionInputs
   const tables = rotateInside ? [cosines, sines] : []
@@ -91,7 +96,7 @@ export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, 
       : tables
   const [attended, presentKey, presentValue] = builder.nodes(
     'GroupQueryAttention',
-    [query, key, value, names.pastKey, names.pastValue, lastKey, keyCount, ...more],
+    [query, key, value, pastKey, pastValue, lastKey, keyCount, ...more],
     ['attended', 'present-key', 'present-value'],
     {
       num_heads: headCount,
@@ -129,6 +134,18 @@ export function attention(graph: WeightedGraph, spec: BlockSpec, block: number, 
   ])
 }
 
+/** Declares the past keys or values of a block. @returns float32 `[1, KV, capacity, headSize]` */
+function past(graph: WeightedGraph, { attention }: BlockSpec, name: string): string {
+  const { builder, profile } = graph
+  const { keyValueHeadCount, headSize } = attention
+  if (profile.kv === 'f32')
+    return builder.input(name, 'float32', [1, keyValueHeadCount, 'capacity', headSize])
+  const codes = builder.input(name, 'int8', ['heads-of-positions', headSize])
+  const scales = builder.input(scaleName(name), 'float32', ['heads-of-positions'])
+  const shape = builder.integers('shape-past', [1, keyValueHeadCount, -1, headSize])
+  return builder.node('Reshape', [dequantised(graph, codes, scales), shape])
+}
+
 /** `[rows, width]` → `[1, rows + padding, width]`: adds the batch axis of attention, and the zero rows of rule R2. */
 function batched({ builder }: WeightedGraph, rows: string, width?: number): string {
   const zeros = width === undefined ? 'zero-rows' : `zero-rows-${width}`
@@ -138,9 +155,10 @@ function batched({ builder }: WeightedGraph, rows: string, width?: number): stri
   ])
 }
 
-/** Whether the attention operator itself rotates q and k: both alike, and last. */
-function rotatesInside({ headSize, rope, queryKeyNorm }: AttentionSpec): boolean {
+/** Whether the attention operator itself rotates q and k: both alike, and last, so not before keys are rounded. */
+function rotatesInside({ profile }: WeightedGraph, { headSize, rope, queryKeyNorm }: AttentionSpec): boolean {
   return (
+    profile.kv === 'f32' &&
     rope !== null &&
     rope.queryScale === undefined &&
     headSize % rotationMultiple === 0 &&
@@ -168,23 +186,26 @@ function preparedHeads(
     const normed = normHeads(graph, spec, heads, rotated, `block-${block}.${part}-norm`)
     return graph.builder.node('Unsqueeze', [normed, graph.builder.integers('axis-0', [0])])
   }
+  const kept = (rows: string): string =>
+    graph.profile.kv === 'f32' ? rows : roundedRows(graph, rows, keyValueHeadCount, headSize)
   return [
     prepare('query', query, headCount),
-    prepare('key', key, keyValueHeadCount),
-    batched(graph, value, keyValueHeadCount * headSize),
+    kept(prepare('key', key, keyValueHeadCount)),
+    kept(batched(graph, value, keyValueHeadCount * headSize)),
   ]
 }
 
 /** Rotates heads in front of the operator, where the operator does not. */
 function rotatedHeads(
-  { builder }: WeightedGraph,
+  graph: WeightedGraph,
   attention: AttentionSpec,
   part: 'query' | 'key',
   rows: string,
   heads: number,
 ): string {
+  const { builder } = graph
   const { rope, headSize } = attention
-  if (rope === null || rotatesInside(attention)) return rows
+  if (rope === null || rotatesInside(graph, attention)) return rows
   const scaled = part === 'query' && rope.queryScale !== undefined
   const { newStart, cosines, sines, queryCosines, querySines } = attentionInputs
   // A single position id is the offset of the first row.

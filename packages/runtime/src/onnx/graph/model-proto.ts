@@ -1,7 +1,7 @@
 import { encodeMessage, type ProtobufWriter } from './protobuf.ts'
 
 /** `TensorProto.DataType` of onnx.proto. */
-export const elementTypes = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
 export type ElementType = keyof typeof elementTypes
 
 /** Where a constant's bytes are: in the model itself, or in a file of the folder given to the session. */

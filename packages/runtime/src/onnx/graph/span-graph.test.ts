@@ -59,7 +59,7 @@ const pinned: readonly (readonly [string, ModelConfig, string, string])[] = [
 
 test.each(pinned)('the graph of %s, case %#, has the pinned bytes', (_, config, weights, hash) => {
   const graph = spanGraph({
-    span: spanOf(config, { start: 0, end: 2 }),
+    span: spanOf(config, { start: 0, end: 2 }, 'f32'),
     profile: parseProfile(weights),
     head: headSpec(config),
     weights: anywhere,
@@ -107,7 +107,7 @@ test('a graph with blocks and head computes what a graph of each computes one af
       threads: 1,
       gate: nativeGate(createGateMemory()),
     })
-  const span = spanOf(config, { start: 0, end: 2 })
+  const span = spanOf(config, { start: 0, end: 2 }, 'f32')
   const [blocks, head, both] = [load(span, false), load(noBlocks, true), load(span, true)]
   /** The joined graph, asked for logits where the other is asked for hidden states. */
   const joined: ComputeSession = {

@@ -27,7 +27,7 @@ export interface SpanRequest {
 }
 
 /** The span of a graph that has a head only. */
-export const noBlocks: Span = { range: { start: 0, end: 0 }, blocks: [] }
+export const noBlocks: Span = { range: { start: 0, end: 0 }, blocks: [], kv: 'f32' }
 
 /**
  * The bytes of an ONNX model for a span, in the canonical form of docs/numerics.md.
