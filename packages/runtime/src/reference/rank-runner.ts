@@ -1,8 +1,10 @@
 import { createSerialQueue, ShoalError } from '@shoal/host'
+import type { KeyValueFormat } from '@shoal/model'
 import type { BlockRunner } from '../block-runner.ts'
 import { keyValueBytesOf } from '../costs/key-value-size.ts'
 import { resolveWindow } from '../sessions/key-value-window.ts'
 import { hiddenSizeOf, partOf } from '../span.ts'
+import type { BlockCache } from './attention.ts'
 import { exportCaches, importCaches } from './cached-runner.ts'
 import { createRankPass, type RankParts, type RankSession } from './rank-pass.ts'
 
@@ -28,11 +30,7 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
     hiddenSize: hiddenSizeOf(span),
     async open(session, tokenBudget, part = span.range) {
       book.open(session, tokenBudget, part)
-      const caches = Array.from({ length: part.end - part.start }, () => ({
-        keys: [],
-        values: [],
-        kv: parts.kv,
-      }))
+      const caches = Array.from({ length: part.end - part.start }, () => emptyCache(parts.kv))
       sessions.set(session, { part, tokenBudget, caches })
     },
     async forward(name, position, hidden) {
@@ -81,6 +79,8 @@ export function createReferenceRank(parts: RankParts): BlockRunner {
     },
   }
 }
+
+const emptyCache = (kv: KeyValueFormat): BlockCache => ({ keys: [], values: [], kv })
 
 /** Appends rows; when that fails, the session's caches are as before. */
 async function passAt(
