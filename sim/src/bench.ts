@@ -24,7 +24,7 @@ import { benchSpeculative } from './bench/speculative.ts'
 import { benchTensorParallel } from './bench/tensor-parallel.ts'
 import { benchThroughput } from './bench/throughput.ts'
 import type { BenchReport } from './bench/report.ts'
-import type { BenchSettings } from './bench/settings.ts'
+import { benchesWithWeights, type BenchSettings } from './bench/settings.ts'
 
 const benches: Readonly<Record<string, (settings: BenchSettings) => Promise<BenchReport>>> = {
   decode: benchDecode,
@@ -68,6 +68,7 @@ async function main(): Promise<number> {
     options: {
       json: { type: 'boolean', default: false },
       model: { type: 'string' },
+      weights: { type: 'string' },
       data: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       tokens: { type: 'string', default: '32' },
@@ -86,13 +87,20 @@ async function main(): Promise<number> {
     tokens < 2
   ) {
     process.stderr.write(
-      `usage: shoal bench ${Object.keys(benches).join('|')} [--model REF] [--rounds N] [--tokens N] [--data DIR] [--json]\n`,
+      `usage: shoal bench ${Object.keys(benches).join('|')} [--model REF] [--weights FORMAT] [--rounds N] [--tokens N] [--data DIR] [--json]\n`,
+    )
+    return 2
+  }
+  const { model, weights } = values
+  if (weights !== undefined && !benchesWithWeights.includes(name ?? '')) {
+    process.stderr.write(
+      `bench ${name} has no --weights: it is an option of ${benchesWithWeights.join(' and ')}\n`,
     )
     return 2
   }
   const report = (line: string): void => void process.stderr.write(`${line}\n`)
   print(
-    await bench({ model: values.model, dataFolder: dataDirectory(values.data), rounds, tokens, report }),
+    await bench({ model, weights, dataFolder: dataDirectory(values.data), rounds, tokens, report }),
     values.json,
   )
   return 0

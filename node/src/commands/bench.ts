@@ -32,6 +32,7 @@ const benches: Readonly<Record<string, string>> = {
 
 interface BenchFlags extends CommonFlags {
   readonly model?: string
+  readonly weights?: string
   readonly rounds?: number
   readonly tokens?: number
 }
@@ -49,6 +50,10 @@ export function addBenchCommand(program: Command): void {
       '--model <REF>',
       'a folder in Hugging Face layout, or demo (default: random weights in the shape of Llama 3.2 1B)',
     )
+    .option(
+      '--weights <FORMAT>',
+      'weight format of pipeline, prefix, tensor-parallel and throughput (default: as for up)',
+    )
     .option('--rounds <N>', 'repetitions, interleaved', parseWhole(1, 1000))
     .option('--tokens <N>', 'tokens of each measurement', parseWhole(2, 100_000))
   addCommonOptions(command).action(bench)
@@ -56,6 +61,7 @@ export function addBenchCommand(program: Command): void {
     'shoal bench',
     'shoal bench decode --json',
     'shoal bench pipeline --model demo --rounds 3',
+    'shoal bench pipeline --weights int4:32 --json',
   ])
 }
 
@@ -63,8 +69,8 @@ async function bench(name: string | undefined, flags: BenchFlags): Promise<void>
   if (name === undefined) return list(flags)
   if (!hasSimPart(`bench/${name}.ts`))
     throw new UsageError(`bench ${name} is not supported yet: shoal bench lists those that are`)
-  const { json, data, model, rounds, tokens } = flags
-  const words = Object.entries({ data, model, rounds, tokens }).flatMap(([option, value]) =>
+  const { json, data, model, weights, rounds, tokens } = flags
+  const words = Object.entries({ data, model, weights, rounds, tokens }).flatMap(([option, value]) =>
     value === undefined ? [] : [`--${option}`, String(value)],
   )
   await runSimProgram('bench', [name, ...words, ...(json === true ? ['--json'] : [])])

@@ -34,6 +34,7 @@ export async function benchPrefix(settings: BenchSettings): Promise<BenchReport>
   settings.report('loading two processes …')
   const pipeline = await openPipeline({
     model,
+    weights: settings.weights,
     processes: 2,
     blockCount: llama1B.blocks,
     threads,

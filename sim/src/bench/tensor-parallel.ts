@@ -8,6 +8,7 @@ import { createLibp2pTransport, createPeerKey } from '@shoal/network'
 import { protocols } from '@shoal/protocol'
 import { decorateDevice, decorateHead, decorateRunner, type Device } from '@shoal/runtime'
 import type { GroupRunner } from '@shoal/group'
+import { formatProfile } from '@shoal/model'
 import { createGroupDevice, type Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
 import { bindToCore, computeThreads } from './bind-to-cores.ts'
@@ -36,7 +37,8 @@ interface Meter {
  * process with one thread and with two. The head is shared by the ranks as well.
  */
 export async function benchTensorParallel(settings: BenchSettings): Promise<BenchReport> {
-  const model = await benchModel(settings.model, settings.dataFolder, settings.report)
+  const { dataFolder, weights } = settings
+  const model = await benchModel(settings.model, dataFolder, settings.report)
   const open: { close(): Promise<void> }[] = []
   let bound = false
   let meter: Meter = noTime
@@ -44,16 +46,18 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
   let before: Promise<Spent> = Promise.resolve(nothing)
   let [sumsBefore, sumsAfter] = [nothing, nothing]
   const samples: Record<string, number[]> = {}
+  let profile = ''
   try {
     settings.report('loading one process with one thread, and with two …')
     const local = async (threads: number): Promise<Engine> => {
-      const engine = await openLocalEngine(dependencies, { model, threads, dataFolder: settings.dataFolder })
+      const engine = await openLocalEngine(dependencies, { model, weights, threads, dataFolder })
       open.push(engine)
       return engine
     }
     const [one, two] = [await local(1), await local(2)]
+    profile = formatProfile(one.manifest.manifest.profile)
     settings.report('loading two ranks …')
-    const rank = await startRankProcess(model, settings.dataFolder)
+    const rank = await startRankProcess(model, dataFolder, weights)
     open.push(rank)
     const transport = await createLibp2pTransport({
       privateKey: await createPeerKey(),
@@ -65,8 +69,9 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
     const others = computeThreads(process.pid)
     const group = await openLocalEngine(dependencies, {
       model,
+      weights,
       threads: 1,
-      dataFolder: settings.dataFolder,
+      dataFolder,
       wrap: (own, manifest) =>
         timed(
           createGroupDevice({ ...dependencies, transport, manifest }, own, { ranks: [rank.address] }),
@@ -126,7 +131,7 @@ export async function benchTensorParallel(settings: BenchSettings): Promise<Benc
       tokens: settings.tokens,
       turnTokens,
       promptTokens,
-      weights: 'int4:32',
+      weights: profile,
       split: 'equal',
       ranksBoundToCores: bound,
     },
@@ -200,10 +205,11 @@ function timed(
 async function startRankProcess(
   model: string,
   dataFolder: string,
+  weights: string | undefined,
 ): Promise<{ readonly address: string; readonly processId: number; close(): Promise<void> }> {
   const child: ChildProcess = fork(
     fileURLToPath(new URL('./rank-process.ts', import.meta.url)),
-    [model, dataFolder],
+    [model, dataFolder, ...(weights === undefined ? [] : [weights])],
     { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
   )
   const [{ address }] = (await once(child, 'message')) as [{ address: string }]

@@ -35,6 +35,7 @@ export async function benchThroughput(settings: BenchSettings): Promise<BenchRep
   settings.report('loading two processes …')
   const pipeline = await openPipeline({
     model,
+    weights: settings.weights,
     processes: 2,
     blockCount: llama1B.blocks,
     threads,
