@@ -22,6 +22,11 @@ export interface GenerateRequest {
   readonly shownTokens?: readonly string[]
   /** Number of alternatives to report per token. 0 reports only the chosen token's log-probability; absent reports none. */
   readonly topLogprobs?: number
+  /**
+   * Whose request this is: it begins with the rows of earlier requests of the same name only, since its time to the first
+   * token tells what these were. Requests without a name share among each other.
+   */
+  readonly prefixOwner?: string
   readonly signal?: AbortSignal
 }
 

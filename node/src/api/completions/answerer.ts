@@ -46,7 +46,13 @@ export function createAnswerer(
   dependencies: AnswerDependencies,
 ): Answerer {
   const paces = createKeyPaces(rules.keys, dependencies.clock)
-  const room = createRoom(() => engineOf(service), tellsCallersApart(rules) ? apiLimits.callerShare : 1)
+  const areApart = tellsCallersApart(rules)
+  const room = createRoom(() => engineOf(service), areApart ? apiLimits.callerShare : 1)
+  /** The time to the first token of one caller must not tell what another one has asked. */
+  const generateFor = (caller: Caller): Engine['generate'] => {
+    const generate = room.of(caller)
+    return areApart ? (request) => generate({ ...request, prefixOwner: caller }) : generate
+  }
   /** Takes a place before the prompt is rendered and tokenised, so that this work is bounded too. */
   const inPlace: Answerer['inPlace'] = async (context, model, work) => {
     const sinceMs = dependencies.clock.nowMs()
@@ -72,7 +78,7 @@ export function createAnswerer(
     inPlace,
     answer: (context, { model, stream, face, generation }) =>
       inPlace(context, model, async (engine, place, caller) =>
-        answer(dependencies, room.of(caller), await generation(engine), place, face, stream),
+        answer(dependencies, generateFor(caller), await generation(engine), place, face, stream),
       ),
   }
 }

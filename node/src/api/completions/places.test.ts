@@ -33,6 +33,17 @@ test('one key cannot hold all places: the others keep a quarter', async () => {
   for (const response of [...held.slice(1), others]) await response.body?.cancel()
 })
 
+test('callers that are told apart share no beginnings of prompts; one owner of all keys shares them', async () => {
+  const ownersOf = async (keys: readonly string[]): Promise<readonly unknown[]> => {
+    const client = createApiClient({ keys: keys.map((key) => ({ key })) })
+    for (const key of [...keys, ...keys])
+      await (await client.post('/v1/chat/completions', chat(), { authorization: `Bearer ${key}` })).text()
+    return client.engine.requests.map(({ prefixOwner }) => prefixOwner)
+  }
+  expect(await ownersOf(['one', 'two'])).toEqual(['key 0', 'key 1', 'key 0', 'key 1'])
+  expect(await ownersOf(['one'])).toEqual([undefined, undefined])
+})
+
 test('a stream that nobody reads ends after the stall deadline, its place is free and its connection is closed', async () => {
   const clock = createVirtualClock()
   const client = createApiClient({ maxGenerations: 1 }, { clock })

@@ -67,12 +67,12 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
     embedding,
     head,
     speculates: dependencies.speculates ?? true,
-    openSession: (tokenBudget, signal, promptIds) =>
+    openSession: (tokenBudget, signal, prompt) =>
       openSession(
         config.blockCount,
         tokenBudget,
         signal,
-        promptIds === undefined ? undefined : { ids: promptIds, embed: (ids) => embedding.lookup(ids) },
+        prompt === undefined ? undefined : { ...prompt, embed: (ids) => embedding.lookup(ids) },
       ),
     openPartialSession: openSession,
     predictTokenMs(route, past) {

@@ -21,12 +21,12 @@ export interface EngineDependencies extends ConstraintDependencies {
   readonly head: HeadRunner
   /**
    * All blocks for one generation of at most `tokenBudget` positions: over a route, or in this process.
-   * @param promptIds what it begins with: the session may have the first rows of that already
+   * @param prompt what it begins with, and whose it is: the session may have the first rows of that already
    */
   openSession(
     tokenBudget: number,
     signal: AbortSignal | undefined,
-    promptIds?: readonly number[],
+    prompt?: { readonly ids: readonly number[]; readonly owner: string },
   ): Promise<EngineSession>
   /** Runs the first `end` blocks only; absent where routes cannot be cut at will. */
   openPartialSession?(
@@ -167,7 +167,8 @@ async function* drawAnswer(
   const answer = createAnswer(dependencies, request)
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.
-  const session = await dependencies.openSession(promptIds.length + maxTokens, request.signal, promptIds)
+  const prompt = { ids: promptIds, owner: request.prefixOwner ?? '' }
+  const session = await dependencies.openSession(promptIds.length + maxTokens, request.signal, prompt)
   const reusedTokens = session.length
   const made: number[] = []
   const shown = answers.begin(session, promptIds.length)

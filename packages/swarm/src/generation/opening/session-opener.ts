@@ -173,7 +173,7 @@ function openerAlong(
       ...(audits !== undefined && { receipts: true }),
     })
     const watched = audits?.watch(id, session) ?? session
-    return prompt === undefined ? watched : prefixes.opened(id, watched, prefix)
+    return prompt === undefined ? watched : prefixes.opened(id, prompt.owner, watched, prefix)
   }
 }
 

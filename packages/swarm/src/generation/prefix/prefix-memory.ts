@@ -10,6 +10,8 @@ export interface PrefixHolder {
 /** An earlier session, whose rows its stages may still have. */
 export interface EarlierSession {
   readonly session: string
+  /** Whose it was. */
+  readonly owner: string
   /** Tokens of its first positions. */
   readonly ids: Int32Array
   readonly holders: readonly PrefixHolder[]
@@ -29,14 +31,15 @@ export class PrefixMemory {
   #tokens = 0
 
   /**
-   * The earlier session that has most in common with a prompt; the latest of several.
+   * The earlier session of the same owner that has most in common with a prompt; the latest of several.
    * @returns null when that is too little, or all of the prompt's rows would have to be computed anyway
    */
-  find(promptIds: readonly number[]): CommonPrefix | null {
+  find(promptIds: readonly number[], owner: string): CommonPrefix | null {
     // The last row is computed in any case: the first token is drawn from it.
     const most = promptIds.length - 1
     let best: CommonPrefix | null = null
-    for (const { session, ids, holders } of this.#sessions.values()) {
+    for (const { session, ids, holders, owner: owned } of this.#sessions.values()) {
+      if (owned !== owner) continue
       const length = commonLength(ids, promptIds, most)
       if (length >= Math.max(swarmLimits.prefixPositionsMin, best?.length ?? 0))
         best = { session, length, holders }
@@ -46,10 +49,10 @@ export class PrefixMemory {
   }
 
   /** Remembers a session, in place of what was known of it. */
-  remember(session: string, ids: readonly number[], holders: readonly PrefixHolder[]): void {
+  remember(session: string, owner: string, ids: readonly number[], holders: readonly PrefixHolder[]): void {
     this.forget(session)
     if (ids.length < swarmLimits.prefixPositionsMin) return
-    this.#sessions.set(session, { session, ids: Int32Array.from(ids), holders })
+    this.#sessions.set(session, { session, owner, ids: Int32Array.from(ids), holders })
     this.#tokens += ids.length
     for (const [oldest] of this.#sessions) {
       if (this.#sessions.size <= swarmLimits.prefixSessions && this.#tokens <= swarmLimits.prefixTokens)

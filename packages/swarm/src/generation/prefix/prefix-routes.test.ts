@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { PrefixRoutes, type Prompt, type ReusableSession } from './prefix-routes.ts'
 
 const ids = Array.from({ length: 100 }, (_, index) => index)
-const prompt: Prompt = { ids, embed: (wanted) => Promise.resolve(Float32Array.from(wanted)) }
+const owner = ''
+const prompt: Prompt = { ids, owner, embed: (wanted) => Promise.resolve(Float32Array.from(wanted)) }
 
 function stage(peer: string, msPerRow: number, start = 0, end = 8): RouteStage {
   return {
@@ -29,7 +30,7 @@ function routesAmong(peers: Readonly<Record<string, number>>, known: number): Pr
     { avoidedStages: () => new Set() },
   )
   const earlier = { certain: known, reused: 0, route: () => [{ peer: 'slow', start: 0, end: 8, ranks: 1 }] }
-  routes.opened('earlier', earlier as unknown as ReusableSession, undefined).remember?.(ids)
+  routes.opened('earlier', owner, earlier as unknown as ReusableSession, undefined).remember?.(ids)
   return routes
 }
 
@@ -62,6 +63,11 @@ test('a session along another route does not ask for the rows', async () => {
 test('what the stages did not have any more is not asked for again', async () => {
   const routes = routesAmong({ slow: 1 }, 90)
   const asked = { session: 'earlier', rows: new Float32Array(90) }
-  routes.opened('later', { certain: 0, reused: 0, route: () => [] } as unknown as ReusableSession, asked)
+  routes.opened(
+    'later',
+    owner,
+    { certain: 0, reused: 0, route: () => [] } as unknown as ReusableSession,
+    asked,
+  )
   expect((await routes.choose(prompt, [stage('slow', 1)], 110)).common).toBeNull()
 })

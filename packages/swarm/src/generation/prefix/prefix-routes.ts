@@ -7,6 +7,8 @@ import { PrefixMemory, type CommonPrefix } from './prefix-memory.ts'
 /** What a session is to begin with. */
 export interface Prompt {
   readonly ids: readonly number[]
+  /** Whose prompt it is: it shares rows with earlier ones of the same owner only. */
+  readonly owner: string
   /** @returns what enters the first block: float32 `[ids.length, hiddenSize]` */
   embed(ids: readonly number[]): Promise<Float32Array>
 }
@@ -34,7 +36,7 @@ export class PrefixRoutes {
     best: Route,
     tokenBudget: number,
   ): Promise<{ readonly route: Route; readonly common: CommonPrefix | null }> {
-    const common = prompt === undefined ? null : this.#memory.find(prompt.ids)
+    const common = prompt === undefined ? null : this.#memory.find(prompt.ids, prompt.owner)
     if (prompt === undefined || common === null || isAlong(best, common)) return { route: best, common }
     const holders = await this.#holdersOf(common, tokenBudget)
     const rows = prompt.ids.length
@@ -55,10 +57,10 @@ export class PrefixRoutes {
   }
 
   /** A session was opened; what its stages did not have any more is forgotten. */
-  opened(id: string, session: RouteSession, asked: RoutePrefix | undefined): ReusableSession {
+  opened(id: string, owner: string, session: RouteSession, asked: RoutePrefix | undefined): ReusableSession {
     if (asked !== undefined && session.reused === 0) this.#memory.forget(asked.session)
     const remember = (ids: readonly number[]): void =>
-      this.#memory.remember(id, ids.slice(0, session.certain), session.route())
+      this.#memory.remember(id, owner, ids.slice(0, session.certain), session.route())
     return Object.create(session, { remember: { value: remember } }) as ReusableSession
   }
 
