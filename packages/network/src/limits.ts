@@ -143,6 +143,11 @@ export const limits = {
   relayPauseMsMin: 5,
   /** How often a node looks whether its connections still have their own address: reading all interfaces takes 0.1 ms. */
   lostAddressTurnMs: 2_000,
+  /**
+   * For an answer on an older connection of a peer that has connected again; two such times of silence end it. Above any
+   * round trip and a retransmission, and far below the 30 s for which a session waits for its peer.
+   */
+  silentConnectionMs: 2_000,
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

@@ -22,6 +22,8 @@ export interface Layout {
   readonly killed?: string
   /** Gets another address behind its router in the middle of an answer, and once more while it is stopped. */
   readonly moved?: string
+  /** Counts what its machines send while nothing is asked of them. */
+  readonly idle?: true
   /** Joins when the others are connected, so that they are so through `killed`. */
   readonly spare?: string
 }
@@ -131,5 +133,20 @@ export const layouts: readonly Layout[] = [
     ],
     asker: 'b',
     relayed: [['b', 'c']],
+  },
+  {
+    name: 'idle',
+    about: 'five machines of one home of which nothing is asked',
+    sites: { home: cone('5.5.5.10') },
+    machines: [
+      { name: 'a', at: 'home', words: [...founds, '--lan', ...blocks('0:2')] },
+      { name: 'b', at: 'home', words: ['--lan', ...blocks('2:4')] },
+      { name: 'c', at: 'home', words: ['--lan', ...blocks('4:6')] },
+      { name: 'd', at: 'home', words: ['--lan', ...blocks('0:3')] },
+      { name: 'e', at: 'home', words: ['--lan', ...blocks('3:6')] },
+    ],
+    asker: 'a',
+    relayed: [],
+    idle: true,
   },
 ]

@@ -14,6 +14,14 @@ export interface Site {
   readonly mappedPort?: number
 }
 
+/** Bytes are those of Ethernet frames. */
+export interface Traffic {
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  readonly sentPackets: number
+  readonly receivedPackets: number
+}
+
 /** Networks of one machine that are as far apart as households: each machine and router is a network namespace. */
 export interface Lab {
   /** A machine of the internet, at this address. */
@@ -24,6 +32,8 @@ export interface Lab {
   addMachine(name: string, site: string): void
   /** Another address for a machine behind a router, in place of the one that it has. */
   renumber(name: string): void
+  /** What has passed the cable of a machine so far. */
+  traffic(name: string): Traffic
   /** Words before a command that is to run on a machine. */
   within(name: string): readonly string[]
   close(): void
@@ -119,10 +129,28 @@ export function createLab(): Lab {
       ip(space(name), 'addr', 'flush', 'dev', 'eth0', 'scope', 'global')
       number(name, lastHost(name) + 100)
     },
+    traffic: (name) => trafficOf(ip(space(name), '-json', '-statistics', 'link', 'show', 'dev', 'eth0')),
     within: (name) => ['ip', 'netns', 'exec', space(name)],
     close() {
       for (const name of made.toReversed()) run('ip', 'netns', 'del', space(name))
     },
+  }
+}
+
+/** @param text what `ip -json -statistics link` prints of one device */
+function trafficOf(text: string): Traffic {
+  interface Counters {
+    readonly bytes: number
+    readonly packets: number
+  }
+  const [link] = JSON.parse(text) as { readonly stats64: { readonly rx: Counters; readonly tx: Counters } }[]
+  if (link === undefined) throw new Error('no such device')
+  const { rx, tx } = link.stats64
+  return {
+    sentBytes: tx.bytes,
+    receivedBytes: rx.bytes,
+    sentPackets: tx.packets,
+    receivedPackets: rx.packets,
   }
 }
 

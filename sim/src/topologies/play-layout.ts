@@ -8,6 +8,7 @@ import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 import { firstDifference } from '../kills/answer.ts'
 import type { Layout, MachinePlan } from './layouts.ts'
+import { countIdle } from './idle.ts'
 import { createLab, type Lab } from './namespaces.ts'
 
 const program = fileURLToPath(new URL('../bin/shoal.js', import.meta.resolve('shoal/node-process')))
@@ -67,6 +68,7 @@ export async function playLayout(
   try {
     build(play.lab, layout)
     const guest = await startAll(play)
+    if (layout.idle === true) violations.push(...(await countIdle(play.lab, [...play.running.keys()], say)))
     violations.push(...(await answer(play, question, guest)))
   } catch (error) {
     violations.push(messageOf(error))

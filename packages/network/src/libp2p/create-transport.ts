@@ -24,6 +24,7 @@ import { connectionLimits, connectionParts, hearingMdns, ownServices } from './n
 import type { DialInstead } from './redirected-dials.ts'
 import { RelayServer } from './relay/relay-server.ts'
 import { RelayedConnections } from './relay/relayed-connections.ts'
+import { SilentConnections } from './silent-connections.ts'
 import { createSpeedUpReport } from './speed-ups/report.ts'
 import { Libp2pNodeTransport } from './transport.ts'
 import type { HeardListener, Libp2pTransport, SwarmNode } from './transport-parts.ts'
@@ -105,6 +106,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   } catch (error) {
     throw listenFailure(error, listen)
   }
+  new SilentConnections(node, clock, logger).listen()
   if (relay !== null) node.addEventListener('peer:disconnect', ({ detail }) => relay.disconnected(detail))
   const handlers = new Map<string, (channel: Channel) => void>()
   const held = createHeldFrames()

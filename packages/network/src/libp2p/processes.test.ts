@@ -10,6 +10,8 @@ import type { Libp2pTransport } from './transport-parts.ts'
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000)
 const codeOf = (error: unknown): string => (error instanceof ShoalError ? error.code : messageOf(error))
+/** An address without its peer. */
+const placeIn = (address: string): string => address.replace(/\/p2p\/[^/]+$/, '')
 
 describe.each([
   ['streams', 0],
@@ -60,7 +62,7 @@ describe.each([
       .open(peerId, '/echo/1', { signal: signal() })
       .catch((error: unknown) => error)
     expect(codeOf(again)).toBe('peer-vanished')
-    expect(messageOf(again)).toContain(address)
+    expect(messageOf(again)).toContain(`${peerId} cannot be reached at ${placeIn(address)}`)
   })
 
   test('kill -9 while large frames are under way rejects every send', async () => {
@@ -82,7 +84,7 @@ describe.each([
     const lying = address.replace(/[^/]+$/, other)
     const error = await transport.dial(lying, { signal: signal() }).catch((error: unknown) => error)
     expect(codeOf(error)).toBe('peer-vanished')
-    expect(messageOf(error)).toContain(lying)
+    expect(messageOf(error)).toContain(`${other} cannot be reached at ${placeIn(lying)}`)
     expect(transport.connected()).toEqual([])
   })
 

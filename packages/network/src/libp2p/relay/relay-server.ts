@@ -9,6 +9,7 @@ import { limits } from '../../limits.ts'
 import { ipOf } from '../address-book.ts'
 import { networkOf } from '../connection-gate.ts'
 import { paceStream } from './paced-stream.ts'
+import { directFirst } from './path.ts'
 import { RelayPace } from './relay-pace.ts'
 
 type MakeServer = (components: Components) => RelayService
@@ -129,14 +130,21 @@ export class RelayServer {
         stopHop: {
           value: async (options: StopOptions) => {
             if (!this.#mayOpen(connection.remotePeer.toString())) return undefined
-            const target = await stopHop.call(server, options)
-            if (target !== undefined) this.#join(source, target, connection, options.connection)
+            const to = this.#newestTo(options.connection)
+            const target = await stopHop.call(server, { ...options, connection: to })
+            if (target !== undefined) this.#join(source, target, connection, to)
             return target
           },
         },
       }) as ServerInside
       return onHop.call(request, source, connection)
     }
+  }
+
+  /** libp2p takes the oldest connection to the holder of a slot, which may be dead at its other end. */
+  #newestTo(given: Connection): Connection {
+    const all = this.#connections?.getConnections(given.remotePeer) ?? []
+    return all.filter(({ status }) => status === 'open').sort(directFirst)[0] ?? given
   }
 
   #mayOpen(peer: string): boolean {
