@@ -1,6 +1,5 @@
 import type { Logger } from '@shoal/host'
 import { physicalCores } from '@shoal/host/node'
-import { formatWeights, parseProfile } from '@shoal/model'
 import { loadSwarm } from '../swarm-port.ts'
 
 /** Concurrent answers for which the processes of `npm start` have room: a chat, the dashboard, two API requests. */
@@ -36,10 +35,7 @@ export async function memoryPlan(options: {
   const reference = await swarm.openReference(options.model, options)
   try {
     const { config } = reference.source
-    const profile =
-      options.weights === undefined && options.kv === undefined
-        ? reference.defaultProfile
-        : parseProfile(options.weights ?? formatWeights(reference.defaultProfile), options.kv)
+    const profile = await swarm.chooseProfile(reference, options, options.signal)
     const costs = planner.modelCosts(config, profile)
     // The context length for which the planner makes room by default.
     const contextTokens = Math.min(planner.defaultContextTokens, config.contextLength)

@@ -15,7 +15,7 @@ import {
 
 /** What `--weights` takes. */
 export const weightsHelp =
-  'f32, int8[:BLOCK] or int4[:BLOCK], also with +head-FORMAT, +feed-forward-FORMAT, +nearest, +least-error, +calibrated'
+  'f32, int8[:BLOCK] or int4[:BLOCK], also with +head-FORMAT, +feed-forward-FORMAT, +nearest, +least-error, +calibrated; or gguf for the formats of a GGUF file'
 
 /** Options that every command has. */
 export interface CommonFlags {

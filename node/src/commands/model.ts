@@ -6,7 +6,6 @@ import {
   blockSpecs,
   buildManifest,
   formatProfile,
-  formatWeights,
   identifyManifest,
   keyValueBytesPerPosition,
   keyValueFormats,
@@ -26,7 +25,7 @@ import { inContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, weightsHelp, type CommonFlags } from '../cli/options.ts'
 import { parseWhole } from '../cli/parse.ts'
 import { createProgressBar } from '../cli/progress.ts'
-import { loadSwarm, type Reference } from '../swarm-port.ts'
+import { loadSwarm } from '../swarm-port.ts'
 
 interface ProfileFlags extends CommonFlags {
   readonly weights?: string
@@ -96,11 +95,6 @@ function addProfileOptions(command: Command): Command {
     .addOption(new Option('--kv <FORMAT>', 'KV cache').choices(['f32', 'int8']))
 }
 
-const profileOf = (reference: Reference, { weights, kv }: ProfileFlags) =>
-  weights === undefined && kv === undefined
-    ? reference.defaultProfile
-    : parseProfile(weights ?? formatWeights(reference.defaultProfile), kv)
-
 /** What `inspect` gives the size of, besides the profile that is asked for. */
 const inspectedFormats = ['f32', 'int8:32', 'int8:128', 'int4:32', 'int4:128'] as const
 
@@ -115,7 +109,7 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
     const reference = await (await loadSwarm()).openReference(ref, { logger, signal })
     try {
       const { name, config, assets } = reference.source
-      const profile = profileOf(reference, flags)
+      const profile = await (await loadSwarm()).chooseProfile(reference, flags, signal)
       const units = unitNames(config).map((unit) => ({ unit, bytes: unitBytes(config, profile, unit) }))
       const packedBytes = packedBytesOf(config, profile)
       const files = [...assets].map(([file, content]) => ({ file, bytes: content.byteLength }))
@@ -184,7 +178,7 @@ async function verify(ref: string, flags: ProfileFlags): Promise<void> {
     const reference = await (await loadSwarm()).openReference(ref, { logger, signal })
     const bar = createProgressBar()
     try {
-      const profile = profileOf(reference, flags)
+      const profile = await (await loadSwarm()).chooseProfile(reference, flags, signal)
       const tensors = await packTensors(
         reference.source,
         profile,
@@ -222,7 +216,7 @@ async function pull(ref: string, flags: ProfileFlags): Promise<void> {
       const bar = createProgressBar()
       const reference = await swarm.openReference(ref, { logger, signal })
       try {
-        const profile = profileOf(reference, flags)
+        const profile = await (await loadSwarm()).chooseProfile(reference, flags, signal)
         const packed = await swarm.packModel(reference, profile, {
           dataFolder,
           signal,

@@ -3,14 +3,7 @@ import { Option, type Command } from 'commander'
 import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
 import type { Snapshot } from '@shoal/membership'
-import {
-  formatProfile,
-  parseProfile,
-  rankPermille,
-  splitBlocks,
-  type ModelConfig,
-  type NumericProfile,
-} from '@shoal/model'
+import { formatProfile, rankPermille, splitBlocks, type ModelConfig, type NumericProfile } from '@shoal/model'
 import type { ModelCosts, Objective, Plan, predict } from '@shoal/planner'
 import { inContext } from '../cli/context.ts'
 import { readUserFile } from '../cli/user-file.ts'
@@ -63,7 +56,7 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
     const [swarm, planner] = await Promise.all([loadSwarm(), import('@shoal/planner')])
     const reference = await swarm.openReference(flags.model, { logger, signal })
     const { config, name } = reference.source
-    const profile = flags.weights === undefined ? reference.defaultProfile : parseProfile(flags.weights)
+    const profile = await swarm.chooseProfile(reference, flags, signal)
     await reference.source.close()
     const costs = planner.modelCosts(config, profile)
     const shares = (speeds: readonly number[]) => rankPermille(config, profile, speeds)

@@ -71,7 +71,6 @@ export {
   packedTensors,
   packedUnit,
   rangeBytes,
-  scaleName,
   tensorAlignment,
   unitBytes,
   unitNames,
@@ -83,13 +82,18 @@ export {
 export { keyValueBytesPerPosition } from './packing/key-value-bytes.ts'
 export { parseConfig } from './families/parse-config.ts'
 export { blockBytesOf, type MatrixFormat, type WeightFormat } from './packing/matrix-format.ts'
+export { profileOfBlocks } from './packing/profile-of-blocks.ts'
 export {
+  blockFormats,
   formatOf,
   formatProfile,
   formatWeights,
+  ggufWeights,
   keyValueFormats,
   matrixKinds,
   parseProfile,
+  profileOfKinds,
+  uniformProfiles,
   usualWeights,
   type KeyValueFormat,
   type MatrixKind,

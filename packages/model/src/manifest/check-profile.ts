@@ -38,19 +38,31 @@ export function checkProfile(value: unknown): NumericProfile {
       kv: 'f32',
       graphForm,
     })
-    return parseProfile(weights, String(fieldOf(object, 'kv')))
+    const profile = parseProfile(weights, String(fieldOf(object, 'kv')))
+    const matrices = fieldOf(object, 'matrices')
+    return matrices === undefined ? profile : { ...profile, matrices: checkEach(matrices) }
   } catch (cause) {
     throw nonsense(cause)
   }
 }
 
-function checkFormat(value: unknown, kind: MatrixKind): MatrixFormat {
+/** Formats of single matrices. That they are those of the config's matrices is checked where the config is known. */
+function checkEach(value: unknown): Readonly<Record<string, MatrixFormat>> {
+  const object = asObject(value, 'the formats of matrices')
+  return Object.fromEntries(
+    Object.keys(object).map((name) => [name, checkFormat(fieldOf(object, name), show(name))]),
+  )
+}
+
+function checkFormat(value: unknown, kind: string): MatrixFormat {
   const object = asObject(value, `the format of ${kind}`)
   const [weights, blockSize] = [fieldOf(object, 'weights'), fieldOf(object, 'blockSize')]
   let format: MatrixFormat
   try {
     format = parseFormat(
-      weights === 'f32' && blockSize === 0 ? 'f32' : `${String(weights)}:${String(blockSize)}`,
+      weights === 'f32' && blockSize === 0
+        ? 'f32'
+        : `${String(weights)}:${String(blockSize)}${fieldOf(object, 'offsets') === true ? ':offset' : ''}`,
     )
   } catch (cause) {
     throw nonsense(cause)

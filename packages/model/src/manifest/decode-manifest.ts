@@ -13,6 +13,7 @@ import {
 } from './manifest.ts'
 import type { ModelConfig } from '../config/model-config.ts'
 import { packedTensors } from '../packing/packed-layout.ts'
+import { checkMatrices } from '../packing/profile-of-blocks.ts'
 import { checkProfile } from './check-profile.ts'
 import type { NumericProfile } from '../packing/profile.ts'
 
@@ -50,6 +51,7 @@ export function decodeManifest(bytes: Uint8Array): IdentifiedManifest {
   }
   const config = checkConfig(fieldOf(object, 'config'))
   const profile = checkProfile(fieldOf(object, 'profile'))
+  checkMatrices(config, profile)
   const assets = checkAssets(fieldOf(object, 'assets'))
   const tensors = checkTensors(fieldOf(object, 'tensors'), config, profile)
   const identified = identifyManifest({ version, name, config, profile, assets, tensors })

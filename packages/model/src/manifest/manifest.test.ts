@@ -7,7 +7,8 @@ import { buildManifest, identifyManifest } from './identify-manifest.ts'
 import type { Manifest } from './manifest.ts'
 import { openModel } from '../sources/model-source.ts'
 import { packTensors } from '../packing/pack-tensors.ts'
-import { unitNames } from '../packing/packed-layout.ts'
+import { parseFormat } from '../packing/matrix-format.ts'
+import { packedTensors, unitNames } from '../packing/packed-layout.ts'
 import { limits } from '../limits.ts'
 import { parseProfile } from '../packing/profile.ts'
 import { smallModelFiles, utf8 } from '../testing/small-model.ts'
@@ -38,6 +39,40 @@ test('bytes decode to the same manifest with the same id', async () => {
     const one = identifyManifest(await smallManifest(weights))
     expect(decodeManifest(one.bytes)).toEqual(one)
   }
+})
+
+const matrices = Object.fromEntries(
+  [
+    'embed',
+    'head',
+    ...[0, 1].flatMap((block) =>
+      ['qkv', 'output', 'gate-up', 'down'].map((part) => `block-${block}.${part}`),
+    ),
+  ].map((name, index) => [name, parseFormat(index % 2 === 0 ? 'int8:32' : 'int4:32:offset')]),
+)
+/** The manifest of a model whose matrices have formats of their own; its hashes are made up. */
+const manifestOfFile = (change: object = {}): Manifest => {
+  const profile = { ...parseProfile('int8:32'), matrices: { ...matrices, ...change } }
+  const tensors = packedTensors(manifest.config, profile).map(({ name, type, shape, offset, bytes }) => ({
+    name,
+    type,
+    shape,
+    offset,
+    bytes,
+    sha256: 'a'.repeat(64),
+  }))
+  return { ...manifest, profile, tensors }
+}
+
+test('formats of single matrices travel with the manifest and are part of its id', () => {
+  const one = identifyManifest(manifestOfFile())
+  expect(decodeManifest(one.bytes)).toEqual(one)
+  expect(identifyManifest(manifestOfFile({ embed: parseFormat('int8:128') })).id).not.toBe(one.id)
+})
+
+test('formats of matrices that the config does not have are refused', () => {
+  const { bytes } = identifyManifest(manifestOfFile({ 'block-2.qkv': parseFormat('int8:32') }))
+  expect(() => decodeManifest(bytes)).toThrow(/does not give each matrix of the config one format/)
 })
 
 test('assets are listed in order, by hash, and only those that travel', () => {

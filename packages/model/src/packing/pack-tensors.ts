@@ -5,17 +5,17 @@ import { limits } from '../limits.ts'
 import type { ManifestTensor, UnitName } from '../manifest/manifest.ts'
 import type { ModelSource } from '../sources/model-source.ts'
 import {
+  packedNames,
   packedSources,
   packedUnit,
-  scaleName,
   type PackedSource,
   type PackedTensor,
 } from './packed-layout.ts'
-import { storedValues } from '../sources/stored-types.ts'
+import { storedValues, type StoredType } from '../sources/stored-types.ts'
 import type { StoredRows } from '../sources/tensor-source.ts'
 import { widen } from '../sources/widen.ts'
-import { blockBytesOf, type MatrixFormat } from './matrix-format.ts'
-import { formatOf, type NumericProfile, type Rounding } from './profile.ts'
+import { blockBytesOf, offsetFormat, type MatrixFormat } from './matrix-format.ts'
+import { formatOf, ggufWeights, type NumericProfile, type Rounding } from './profile.ts'
 import type { InputSums } from './quantising/calibrated.ts'
 import { chooseQuantiser, type Quantise } from './quantising/choose-quantiser.ts'
 import { firstNotFinite } from './quantising/quantise.ts'
@@ -75,8 +75,7 @@ export async function packTensors(
     const tensors: ManifestTensor[] = []
     for (const one of sources) {
       const format = formatOf(profile, one.name)
-      const parts =
-        one.kind === 'matrix' && format.weights !== 'f32' ? [one.name, scaleName(one.name)] : [one.name]
+      const parts = packedNames(one, format)
       const outputs = parts.map((name) =>
         createOutput(layout.get(name), sink, options.createHasher ?? createPortableHasher),
       )
@@ -187,7 +186,7 @@ async function packSlice(
   outputs: readonly Output[],
 ): Promise<void> {
   const columns = packed.shape[1]
-  const [first, second] = outputs
+  const [first, second, third] = outputs
   if (columns === undefined || second === undefined || matrix === null) {
     const values = widen(rows)
     refuseNotFinite(values, firstNotFinite(values), sourceName)
@@ -196,9 +195,21 @@ async function packSlice(
   }
   const copied = repackBlocks(rows, matrix.format)
   if (copied !== null) refuseNotFinite(copied.scale, firstNotFinite(copied.scale), sourceName)
-  const { weight, scale } = copied ?? quantised(widen(rows), columns, matrix, sourceName)
+  if (copied === null && third !== undefined) throw noOffsets(rows.type, sourceName)
+  const { weight, scale, offset } = copied ?? quantised(widen(rows), columns, matrix, sourceName)
   await first?.append(weight)
   await second.append(new Uint8Array(scale.buffer))
+  if (third === undefined || offset === undefined) return
+  refuseNotFinite(offset, firstNotFinite(offset), sourceName)
+  await third.append(new Uint8Array(offset.buffer))
+}
+
+/** Offsets are copied from files that have them; values are never rounded to such blocks. */
+function noOffsets(type: StoredType, sourceName: string): ModelError {
+  return new ModelError(
+    'bad-request',
+    `${offsetFormat} holds blocks of GGUF files in Q4_K, Q4_1 and Q4_0, and tensor ${sourceName} is stored as ${type}; --weights ${ggufWeights} takes the format of each matrix from such a file`,
+  )
 }
 
 function quantised(

@@ -6,7 +6,7 @@ import { blockSpec, blockSpecs, familyNamed, headSpec } from '../families/regist
 import type { PackedType, UnitName } from '../manifest/manifest.ts'
 import type { IndexRange } from '../splitting/block-split.ts'
 import { blockTensors, expertTensors, type BlockTensor } from './block-tensors.ts'
-import { blockBytesOf } from './matrix-format.ts'
+import { blockBytesOf, type MatrixFormat } from './matrix-format.ts'
 import { formatOf, type NumericProfile } from './profile.ts'
 
 /** Tensors start at cache-line boundaries, so that a mapped file needs no copy. */
@@ -226,13 +226,30 @@ function packedParts(
   const blockBytes = blockBytesOf(format)
   return [
     { name: source.name, type: 'u8', shape: [rows, blocks, blockBytes], bytes: rows * blocks * blockBytes },
-    { name: scaleName(source.name), type: 'f32', shape: [rows, blocks], bytes: 4 * rows * blocks },
+    ...partEndings(format).map(
+      (ending) =>
+        ({
+          name: source.name.replace(/\.weight$/, ending),
+          type: 'f32',
+          shape: [rows, blocks],
+          bytes: 4 * rows * blocks,
+        }) as const,
+    ),
   ]
 }
 
-/** `X.weight` has its scales in `X.scale`. */
-export function scaleName(weightName: string): string {
-  return weightName.replace(/\.weight$/, '.scale')
+/** What `X.weight` in a quantised format has beside it: `X.scale`, and `X.offset` where blocks have offsets. */
+function partEndings({ offsets }: MatrixFormat): readonly string[] {
+  return offsets === true ? ['.scale', '.offset'] : ['.scale']
+}
+
+/** The names of what a tensor is packed into. */
+export function packedNames(
+  { name, kind }: Pick<PackedSource, 'name' | 'kind'>,
+  format: MatrixFormat,
+): string[] {
+  if (kind === 'float' || format.weights === 'f32') return [name]
+  return [name, ...partEndings(format).map((ending) => name.replace(/\.weight$/, ending))]
 }
 
 /** The part of a block that a unit holds: one of its experts, or everything else. */

@@ -1,4 +1,5 @@
 import { ModelError } from '../error.ts'
+import { sha256Hex } from '../manifest/hasher.ts'
 import { formatName, parseFormat, type MatrixFormat } from './matrix-format.ts'
 
 /** Kinds of matrices that have a format of their own: those of attention, of the feed-forward network, and embedding and head. */
@@ -26,6 +27,11 @@ export type KeyValueFormat = (typeof keyValueFormats)[number]
  */
 export interface NumericProfile {
   readonly formats: Readonly<Record<MatrixKind, MatrixFormat>>
+  /**
+   * Formats of single matrices in place of those of their kinds, for `--weights gguf`: by name, `embed`, `block-3.qkv`,
+   * `block-3-expert.down` for all experts of a block. Then `formats` are those of each kind that take the most memory.
+   */
+  readonly matrices?: Readonly<Record<string, MatrixFormat>>
   /** Rounding of the matrices in int4; `nearest` where there are none. */
   readonly rounding: Rounding
   readonly kv: KeyValueFormat
@@ -34,6 +40,9 @@ export interface NumericProfile {
 
 /** Profile of a model whose weights are floats, the demo model excepted. */
 export const usualWeights = 'int4:128'
+
+/** `--weights` that takes the format of each matrix from a GGUF file ({@link profileOfBlocks}). */
+export const ggufWeights = 'gguf'
 
 const kindNames: Readonly<Record<MatrixKind, string>> = {
   attention: 'attention',
@@ -50,6 +59,11 @@ const kindNames: Readonly<Record<MatrixKind, string>> = {
  * @throws {ModelError} `bad-request` with the words that are possible
  */
 export function parseProfile(weights: string, kv = 'f32'): NumericProfile {
+  if (weights === ggufWeights || weights.startsWith(`${ggufWeights}-`))
+    throw new ModelError(
+      'bad-request',
+      `--weights ${weights} takes the format of each matrix from a GGUF file; name one with --model, or a format, as in --weights ${usualWeights}`,
+    )
   const keyValues = keyValueFormats.find((one) => one === kv)
   if (keyValues === undefined)
     throw new ModelError('bad-request', `--kv must be ${keyValueFormats.join(' or ')}, not '${kv}'`)
@@ -114,8 +128,12 @@ function parseRounding(word: string, weights: string): Rounding {
   )
 }
 
-/** The `--weights` of a profile, in its shortest form: `f32`, `int4:128`, `int4:32+head-int8:128`. */
-export function formatWeights({ formats, rounding }: NumericProfile): string {
+/**
+ * The `--weights` of a profile, in its shortest form: `f32`, `int4:128`, `int4:32+head-int8:128`. Where each matrix has a
+ * format of its own, `gguf-` and eight digits of a hash of them.
+ */
+export function formatWeights({ formats, rounding, matrices }: NumericProfile): string {
+  if (matrices !== undefined) return `${ggufWeights}-${fingerprintOf(matrices)}`
   const usual = usualFormats(formats.attention)
   const words = matrixKinds
     .filter((kind) => formatName(formats[kind]) !== formatName(usual[kind]))
@@ -130,12 +148,60 @@ export function formatProfile(profile: NumericProfile): string {
   return profile.kv === 'f32' ? formatWeights(profile) : `${formatWeights(profile)}+kv-${profile.kv}`
 }
 
-/** The format of a packed matrix. @param name of the tensor, with or without `.weight` or `.scale` */
-export function formatOf({ formats }: NumericProfile, name: string): MatrixFormat {
-  return formats[kindOf(name)]
+function fingerprintOf(matrices: NonNullable<NumericProfile['matrices']>): string {
+  const names = Object.keys(matrices).sort()
+  const list = names.map((name) => [name, formatName(matrices[name] as MatrixFormat)])
+  return sha256Hex(new TextEncoder().encode(JSON.stringify(list))).slice(0, 8)
 }
 
-function kindOf(name: string): MatrixKind {
+/** The format of a packed matrix. @param name of the tensor, with or without `.weight`, `.scale` or `.offset` */
+export function formatOf({ formats, matrices }: NumericProfile, name: string): MatrixFormat {
+  const own = matrices?.[matrixName(name)]
+  return own ?? formats[kindOf(name)]
+}
+
+/** What a matrix is called in a profile. @param name as for {@link formatOf} */
+export function matrixName(name: string): string {
+  const [unit = '', part = ''] = name.split('.')
+  if (unit === 'embed' || unit === 'head') return unit
+  return `${unit.replace(/-expert-\d+$/, '-expert')}.${part}`
+}
+
+/** Weights of a kind of matrices along a row that no cut may separate: those of the longest blocks. */
+export function blockSizeOf({ formats, matrices = {} }: Blocks, kind: MatrixKind): number {
+  const own = Object.entries(matrices).filter(([name]) => kindOf(name) === kind)
+  return Math.max(formats[kind].blockSize, ...own.map(([, { blockSize }]) => blockSize))
+}
+
+type Blocks = Pick<NumericProfile, 'formats' | 'matrices'>
+
+/** The formats of a block's matrices as a text, equal for blocks whose matrices have the same; empty where kinds decide. */
+export function blockFormats({ matrices }: NumericProfile, block: number): string {
+  const own = new RegExp(`^block-${block}(?=[.-])`)
+  const entries = Object.entries(matrices ?? {}).filter(([name]) => own.test(name))
+  return entries
+    .map(([name, format]) => `${name.replace(own, '')} ${formatName(format)}`)
+    .sort()
+    .join()
+}
+
+/** Profiles with one format for all matrices: one for each format of the profile, where every matrix has its own. */
+export function uniformProfiles(profile: NumericProfile): readonly NumericProfile[] {
+  const { matrices } = profile
+  if (matrices === undefined) return [profile]
+  const formats = new Map(Object.values(matrices).map((format) => [formatName(format), format]))
+  return [...formats.keys()].sort().map((name) => {
+    const format = formats.get(name) as MatrixFormat
+    return { ...profileOfKinds(profile), formats: { attention: format, feedForward: format, head: format } }
+  })
+}
+
+/** The profile with the formats of kinds only: those that take the most memory. */
+export function profileOfKinds({ formats, rounding, kv, graphForm }: NumericProfile): NumericProfile {
+  return { formats, rounding, kv, graphForm }
+}
+
+export function kindOf(name: string): MatrixKind {
   const [unit, part = ''] = name.split('.')
   if (unit === 'embed' || unit === 'head') return 'head'
   return part === 'qkv' || part === 'output' ? 'attention' : 'feedForward'

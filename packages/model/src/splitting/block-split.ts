@@ -1,7 +1,6 @@
 import type { ModelConfig } from '../config/model-config.ts'
 import { ModelError } from '../error.ts'
-import type { MatrixFormat } from '../packing/matrix-format.ts'
-import type { NumericProfile } from '../packing/profile.ts'
+import { blockSizeOf, type MatrixKind, type NumericProfile } from '../packing/profile.ts'
 import { apportion, rangeOf, sum } from './apportion.ts'
 import { expertShare, splitExperts } from './expert-split.ts'
 
@@ -37,7 +36,7 @@ export interface RankShare {
 }
 
 type Shape = Pick<ModelConfig, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'feedForwardSize' | 'experts'>
-type Blocks = Pick<NumericProfile, 'formats'>
+type Blocks = Pick<NumericProfile, 'formats' | 'matrices'>
 
 /** Feed-forward columns of a rank are a multiple of this where quantisation blocks do not ask for more: one vector register. */
 const columnMultiple = 16
@@ -98,11 +97,11 @@ export function rankShare(config: Shape, profile: Blocks, split: BlockSplit, ran
   const own = rangeOf(heads, rank)
   const ownColumns = rangeOf(columns, rank)
   const aligned = (index: number, unit: number, end: number): boolean => index === end || index % unit === 0
-  const { attention, feedForward } = profile.formats
-  if (!aligned(own.start * headSize, inputUnit(attention), config.headCount * headSize))
-    refuse(`head ${own.start} does not start a block of ${attention.blockSize} weights`)
-  if (!aligned(ownColumns.start, inputUnit(feedForward), config.feedForwardSize))
-    refuse(`column ${ownColumns.start} does not start a block of ${feedForward.blockSize} weights`)
+  const [attention, feedForward] = [inputUnit(profile, 'attention'), inputUnit(profile, 'feedForward')]
+  if (!aligned(own.start * headSize, attention, config.headCount * headSize))
+    refuse(`head ${own.start} does not start a block of ${attention} weights`)
+  if (!aligned(ownColumns.start, feedForward, config.feedForwardSize))
+    refuse(`column ${ownColumns.start} does not start a block of ${feedForward} weights`)
   const keyValueHeads = { start: Math.floor(own.start / groupSize), end: Math.ceil(own.end / groupSize) }
   const whole = own.start % groupSize === 0 && own.end % groupSize === 0
   if (!whole && keyValueHeads.end - keyValueHeads.start > 1)
@@ -115,22 +114,15 @@ export function formatSplit({ heads, columns, experts }: BlockSplit): string {
   return experts === undefined ? `${heads.join(',')}|${columns.join(',')}` : `experts ${experts.join(',')}`
 }
 
-/** Inputs of a matrix that share a scale; a cut must not separate them. */
-function inputUnit({ weights, blockSize }: MatrixFormat): number {
-  return weights === 'f32' ? 1 : blockSize
+/** Inputs of matrices of a kind that share a scale; a cut must not separate them. */
+function inputUnit(profile: Blocks, kind: MatrixKind): number {
+  return Math.max(1, blockSizeOf(profile, kind))
 }
 
-function splitColumns(
-  { feedForwardSize }: Shape,
-  { formats: { feedForward: format } }: Blocks,
-  speeds: readonly number[],
-): number[] {
-  const unit =
-    format.weights === 'f32'
-      ? feedForwardSize >= columnMultiple * speeds.length
-        ? columnMultiple
-        : 1
-      : format.blockSize
+function splitColumns({ feedForwardSize }: Shape, profile: Blocks, speeds: readonly number[]): number[] {
+  const block = inputUnit(profile, 'feedForward')
+  const floats = feedForwardSize >= columnMultiple * speeds.length ? columnMultiple : 1
+  const unit = block === 1 ? floats : block
   const units = Math.ceil(feedForwardSize / unit)
   if (units < speeds.length)
     throw new ModelError(
@@ -140,22 +132,19 @@ function splitColumns(
   return inUnits(apportion(units, speeds), unit, feedForwardSize)
 }
 
-function splitHeads(
-  config: Shape,
-  { formats: { attention: format } }: Blocks,
-  speeds: readonly number[],
-): number[] {
+function splitHeads(config: Shape, profile: Blocks, speeds: readonly number[]): number[] {
   const { headCount, keyValueHeadCount, headSize } = config
   const groupSize = headCount / keyValueHeadCount
   /** Heads between two possible cuts. */
-  const unit = inputUnit(format) / greatestDivisor(inputUnit(format), headSize)
+  const block = inputUnit(profile, 'attention')
+  const unit = block / greatestDivisor(block, headSize)
   const groupUnit = unit / greatestDivisor(unit, groupSize)
   const groupUnits = Math.ceil(keyValueHeadCount / groupUnit)
   if (groupUnits >= speeds.length)
     return inUnits(inUnits(apportion(groupUnits, speeds), groupUnit, keyValueHeadCount), groupSize, headCount)
   const partsOfGroup = Math.floor(groupSize / unit)
   if (groupSize % unit !== 0 || partsOfGroup * keyValueHeadCount < speeds.length) {
-    const why = unit > 1 ? `; a block of ${format.blockSize} weights spans ${unit} heads of ${headSize}` : ''
+    const why = unit > 1 ? `; a block of ${block} weights spans ${unit} heads of ${headSize}` : ''
     throw new ModelError(
       'bad-request',
       `${headCount} heads over ${keyValueHeadCount} key/value heads cannot be split over ${speeds.length} ranks${why}`,

@@ -1,4 +1,5 @@
 import {
+  blockFormats,
   blockSpecs,
   keyValueBytesPerPosition,
   packedBlock,
@@ -30,12 +31,17 @@ export interface ModelCosts {
  * a plan never puts more on a node than fits.
  */
 export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelCosts {
-  const kinds = [...new Map(blockSpecs(config).map((spec) => [JSON.stringify(spec), spec])).values()]
+  const blocks = blockSpecs(config).map((spec, index) => ({ spec, index }))
+  const kinds = [
+    ...new Map(
+      blocks.map((block) => [`${JSON.stringify(block.spec)} ${blockFormats(profile, block.index)}`, block]),
+    ).values(),
+  ]
   return {
     blockCount: config.blockCount,
-    blockBytes: Math.max(...kinds.map((spec) => weightBytes(spec, profile))),
+    blockBytes: Math.max(...kinds.map(({ spec, index }) => weightBytes(spec, profile, index))),
     cacheBytesPerTokenPerBlock: Math.max(
-      ...kinds.map((spec) => keyValueBytesPerPosition(spec.attention, profile.kv)),
+      ...kinds.map(({ spec }) => keyValueBytesPerPosition(spec.attention, profile.kv)),
     ),
     rowBytes: 4 * config.hiddenSize,
     contextLength: config.contextLength,
@@ -43,8 +49,8 @@ export function modelCosts(config: ModelConfig, profile: NumericProfile): ModelC
   }
 }
 
-function weightBytes(spec: BlockSpec, profile: NumericProfile): number {
-  return packedBlock(spec, profile, 'block-0').reduce((sum, { name, bytes }) => {
+function weightBytes(spec: BlockSpec, profile: NumericProfile, index: number): number {
+  return packedBlock(spec, profile, `block-${index}`).reduce((sum, { name, bytes }) => {
     // onnxruntime keeps a sum per quantisation block beside each scale (docs/numerics.md).
     const copies = name.endsWith('.scale') ? 2 : 1
     return sum + copies * bytes

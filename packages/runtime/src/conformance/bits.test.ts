@@ -25,7 +25,7 @@ const shapes: Readonly<Record<string, ModelConfig>> = {
   },
   'odd-sizes': { ...smallLlama, headCount: 8, keyValueHeadCount: 4, headSize: 8, feedForwardSize: 172 },
 }
-const formats = ['f32', 'int4:32', 'int8:32', 'int4:128', 'int8:128', 'int4:16', 'int8:64']
+const formats = ['f32', 'int4:32', 'int8:32', 'int4:128', 'int8:128', 'int4:16', 'int8:64', 'int4:32:offset']
 const rowCount = 140
 
 const cases = [
@@ -36,6 +36,7 @@ const cases = [
     .filter((format) => !['f32', 'int4:32', 'int8:32'].includes(format))
     .map((format) => ['llama', format, 'onnx'] as const),
   ['experts', 'int4:128', 'onnx'] as const,
+  ['odd-sizes', 'int4:32:offset', 'onnx'] as const,
   ...['window', 'query-key-norm', 'odd-sizes'].map((shape) => [shape, 'int8:32+kv-int8', 'onnx'] as const),
   ['bias', 'f32+kv-int8', 'reference'] as const,
   ['query-key-norm', 'int4:32', 'reference'] as const,

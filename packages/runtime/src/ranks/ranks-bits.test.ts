@@ -19,7 +19,7 @@ const shapes: Readonly<Record<string, ModelConfig>> = {
   'odd-sizes': { ...smallLlama, headCount: 8, keyValueHeadCount: 4, headSize: 8, feedForwardSize: 172 },
 }
 const cases = [
-  ...['f32', 'int4:32', 'int8:32', 'int4:64', 'f32+kv-int8'].map(
+  ...['f32', 'int4:32', 'int8:32', 'int4:64', 'int4:32:offset', 'f32+kv-int8'].map(
     (format) => ['llama', format, 'onnx'] as const,
   ),
   ...['query-key-norm', 'bias', 'odd-sizes'].map((shape) => [shape, 'int4:32', 'onnx'] as const),

@@ -39,12 +39,18 @@ export function floatTensors(manifest: Manifest, read: TensorReader): FloatTenso
       const format = formatOf(profile, name)
       const shapes = matrixShapes(format, rows, columns)
       index.require(`${name}.weight`, shapes.scale === null ? 'f32' : 'u8', shapes.weight)
-      if (shapes.scale !== null) index.require(`${name}.scale`, 'f32', shapes.scale)
-      const [weight, scale] = await Promise.all([
+      const beside = async (ending: 'scale' | 'offset'): Promise<Uint8Array> => {
+        const shape = shapes[ending]
+        if (shape === null) return new Uint8Array()
+        index.require(`${name}.${ending}`, 'f32', shape)
+        return part(`${name}.${ending}`, rows, from, to)
+      }
+      const [weight, scale, offset] = await Promise.all([
         part(`${name}.weight`, rows, from, to),
-        shapes.scale === null ? new Uint8Array() : part(`${name}.scale`, rows, from, to),
+        beside('scale'),
+        beside('offset'),
       ])
-      return dequantiseRows(format, weight, scale, to - from, columns)
+      return dequantiseRows(format, weight, scale, to - from, columns, offset)
     },
   }
 }

@@ -45,13 +45,24 @@ export function weightBits({ weights }: MatrixFormat): 32 | 8 | 4 {
   return weights === 'f32' ? 32 : weights === 'int8' ? 8 : 4
 }
 
-/** The packed parts of matrix `X` = `[rows, columns]` (docs/packing.md): `X.weight`, and `X.scale` when quantised. */
+/**
+ * The packed parts of matrix `X` = `[rows, columns]` (docs/packing.md): `X.weight`, `X.scale` when quantised, and `X.offset` where
+ * its blocks have offsets.
+ */
 export function matrixShapes(
   format: MatrixFormat,
   rows: number,
   columns: number,
-): { weight: readonly number[]; scale: readonly number[] | null } {
-  if (format.weights === 'f32') return { weight: [rows, columns], scale: null }
-  const blocks = Math.ceil(columns / format.blockSize)
-  return { weight: [rows, blocks, blockBytesOf(format)], scale: [rows, blocks] }
+): {
+  weight: readonly number[]
+  scale: readonly [rows: number, blocks: number] | null
+  offset: readonly [rows: number, blocks: number] | null
+} {
+  if (format.weights === 'f32') return { weight: [rows, columns], scale: null, offset: null }
+  const perBlock = [rows, Math.ceil(columns / format.blockSize)] as const
+  return {
+    weight: [...perBlock, blockBytesOf(format)],
+    scale: perBlock,
+    offset: format.offsets === true ? perBlock : null,
+  }
 }

@@ -4,6 +4,7 @@ import {
   memoryFiles,
   openModel,
   packTensors,
+  profileOfBlocks,
   unitNames,
   unitOf,
   type IdentifiedManifest,
@@ -34,8 +35,9 @@ export async function packFolder(path: string, weights: string): Promise<PackedM
   return packModel(await openModel(memoryFiles('test', files)), weights)
 }
 
+/** @param profileName of a profile, or `gguf` for the formats of the source */
 export async function packModel(source: ModelSource, profileName: string): Promise<PackedModel> {
-  const profile = profileNamed(profileName)
+  const profile = profileName === 'gguf' ? await profileOfBlocks(source) : profileNamed(profileName)
   const units = new Map<string, Uint8Array>()
   const tensors = await packTensors(source, profile, unitNames(source.config), {
     async write(tensor, offset, bytes) {

@@ -82,9 +82,11 @@ function randomTensor({ name, type, shape, bytes }: PackedTensor, zeroPoint: num
     ? values.map((value) => 1 + 0.2 * value)
     : // Scales: a uniform code of n levels around zero has a deviation of n / √3; a matrix keeps size at 1 / √columns.
       values.map((value) =>
-        name.endsWith('.scale')
-          ? (0.5 + Math.abs(value)) / zeroPoint / Math.sqrt(columns * 32)
-          : (value * 1.7) / Math.sqrt(columns),
+        name.endsWith('.offset')
+          ? value / 2 / Math.sqrt(columns * 32)
+          : name.endsWith('.scale')
+            ? (0.5 + Math.abs(value)) / zeroPoint / Math.sqrt(columns * 32)
+            : (value * 1.7) / Math.sqrt(columns),
       )
   return new Uint8Array(scaled.buffer)
 }

@@ -10,7 +10,7 @@ import {
   type JoinOptions,
   type LearnedManifest,
 } from '../joining/ask-peer.ts'
-import { profileOf } from '../generation/local-engine.ts'
+import { chooseProfile } from '../weights/profile/choose-profile.ts'
 
 /** The result of a search in the directory; `sentence` describes it to the user. */
 export interface Searched {
@@ -34,7 +34,8 @@ export async function findInDirectory(
     ...(manifestId === undefined ? [] : [manifestTopic(manifestId)]),
     ...(model === null ? [] : [model]),
   ]
-  const profile = reference === null ? null : formatProfile(profileOf(reference, { weights, kv }))
+  const profile =
+    reference === null ? null : formatProfile(await chooseProfile(reference, { weights, kv }, signal))
   const asked = weights !== undefined || kv !== undefined
   const wish = { manifest: manifestId ?? null, profile: asked ? profile : null, preferredProfile: profile }
   // One check at a time: a check may pack the local model, and several nodes answer at once.

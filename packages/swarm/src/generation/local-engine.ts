@@ -1,13 +1,7 @@
 import { createMatchers } from '@shoal/grammar/node'
 import { randomHex, silentLogger, type SystemDependencies, unlimitedMemory } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
-import {
-  formatWeights,
-  parseProfile,
-  unitNames,
-  type IdentifiedManifest,
-  type NumericProfile,
-} from '@shoal/model'
+import { unitNames, type IdentifiedManifest, type NumericProfile } from '@shoal/model'
 import type { PackedFolder } from '@shoal/model/node'
 import {
   createDevice,
@@ -23,6 +17,7 @@ import type { Engine, Progress } from '../types.ts'
 import { calibrate } from '../weights/calibrated/calibrate.ts'
 import { packReference, type PackOptions } from '../weights/local-manifest.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
+import { chooseProfile } from '../weights/profile/choose-profile.ts'
 import { openReference, type Reference } from '../weights/reference.ts'
 
 export interface LocalEngineOptions {
@@ -110,7 +105,7 @@ export async function openLocalModel(
   let store: ModelStore | null = null
   // The store closes the reference it was given.
   scope.onClose(() => (store === null ? reference.source.close() : store.close()))
-  const folder = await packModel(reference, profileOf(reference, options), { ...options, logger })
+  const folder = await packModel(reference, await chooseProfile(reference, options), { ...options, logger })
   const { manifest } = folder
   const { config } = manifest.manifest
   store = await openModelStore(
@@ -170,12 +165,4 @@ export function packModel(
     ...options,
     calibrate: () => calibrate(reference, profile, options, (own) => openLocalEngine(dependencies, own)),
   })
-}
-
-export function profileOf(
-  reference: Reference,
-  options: { weights?: string | undefined; kv?: string | undefined },
-): NumericProfile {
-  const { defaultProfile } = reference
-  return parseProfile(options.weights ?? formatWeights(defaultProfile), options.kv ?? defaultProfile.kv)
 }

@@ -1,15 +1,9 @@
 import { ShoalError, type Clock, type Logger } from '@shoal/host'
-import {
-  formatProfile,
-  formatWeights,
-  parseProfile,
-  unitBytes,
-  unitNames,
-  type IdentifiedManifest,
-} from '@shoal/model'
+import { unitBytes, unitNames, type IdentifiedManifest } from '@shoal/model'
 import type { Directory, Transport } from '@shoal/network'
 import { fetchManifest } from '../weights/blobs/fetch.ts'
 import { sayHello, type HelloSelf } from './hello.ts'
+import { checkProfileWish } from '../weights/profile/choose-profile.ts'
 import { packReference, type PackOptions } from '../weights/local-manifest.ts'
 import { checkReference, sameShape } from '../weights/check-reference.ts'
 import type { Answer } from './join-patience.ts'
@@ -90,18 +84,7 @@ export async function fetchFrom(
 export async function checkWishes(options: JoinOptions, manifest: IdentifiedManifest): Promise<void> {
   const { reference, weights, kv } = options
   const { profile, name } = manifest.manifest
-  if (weights !== undefined || kv !== undefined) {
-    const wished = formatProfile(parseProfile(weights ?? formatWeights(profile), kv ?? profile.kv))
-    if (wished !== formatProfile(profile)) {
-      const asked = [weights === undefined ? [] : '--weights', kv === undefined ? [] : '--kv']
-        .flat()
-        .join(' and ')
-      throw new ShoalError(
-        'wrong-profile',
-        `${wished} is asked for (${asked}), but the swarm serves ${name} with ${formatProfile(profile)}: leave ${asked} out to take the swarm's, or create another swarm`,
-      )
-    }
-  }
+  if (weights !== undefined || kv !== undefined) checkProfileWish({ weights, kv }, name, profile)
   if (reference === null) return
   const own = await ownManifestId(reference, manifest, options)
   checkReference(reference, manifest, own)

@@ -12,7 +12,8 @@ import type { Progress } from '../types.ts'
 import { openConnection, type ConnectionOptions } from './discovery/connection.ts'
 import { agreeOnModel } from './agree-on-model.ts'
 import { agent } from './ask-peer.ts'
-import { packModel, profileOf } from '../generation/local-engine.ts'
+import { packModel } from '../generation/local-engine.ts'
+import { chooseProfile } from '../weights/profile/choose-profile.ts'
 import { openModelStore, type ModelStore } from '../weights/model-store.ts'
 import { embeddedReference, openReference } from '../weights/reference.ts'
 
@@ -93,11 +94,16 @@ export async function joinModel(
     fetchedBytes: (store?.transfers() ?? []).reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
   }))
   const joining = { transport, directory, discovery, clock, logger }
-  const { manifest, packed, giver } = await agreeOnModel(joining, { ...options, join }, reference, (own) => {
-    const profile = profileOf(own, options)
-    announced = { manifest: null, profile: formatProfile(profile), model: own.source.name }
-    return packModel(own, profile, { ...options, logger })
-  })
+  const { manifest, packed, giver } = await agreeOnModel(
+    joining,
+    { ...options, join },
+    reference,
+    async (own) => {
+      const profile = await chooseProfile(own, options, signal)
+      announced = { manifest: null, profile: formatProfile(profile), model: own.source.name }
+      return packModel(own, profile, { ...options, logger })
+    },
+  )
   signal?.throwIfAborted()
   const sources = createWeightSources(transport, giver)
   const rates = createLinkRates(clock)

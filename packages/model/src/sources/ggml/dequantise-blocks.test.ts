@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { dequantiseRows } from '../../packing/quantising/dequantise.ts'
-import { parseFormat } from '../../packing/matrix-format.ts'
-import { keptInEightBits, repackBlocks } from '../../packing/quantising/repack-blocks.ts'
+import { offsetFormat, parseFormat } from '../../packing/matrix-format.ts'
+import { keptInEightBits, keptWithOffsets, repackBlocks } from '../../packing/quantising/repack-blocks.ts'
 import { blockTypes, type BlockType } from '../stored-types.ts'
 import { dequantiseBlocks } from './dequantise-blocks.ts'
 
@@ -79,7 +79,57 @@ test.each(kept)('%s copied into %s: the same values, whatever its bytes', (type,
   )
 })
 
+const withOffsets = types.filter(keptWithOffsets)
+test.each(withOffsets)('%s copied into blocks with offsets: the same values, whatever its bytes', (type) => {
+  const format = parseFormat(offsetFormat)
+  const { bytes: size, values: columns } = blockTypes[type]
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: size * 3, maxLength: size * 3 }), (bytes) => {
+      for (let block = 0; block < 3; block++)
+        for (const high of [1, 3]) bytes[block * size + high] = bytes[block * size + high]! & 0xbf
+      const { weight, scale, offset } = repackBlocks({ type, bytes }, format)!
+      const [scales, offsets] = [scale, offset!].map(({ buffer }) => new Uint8Array(buffer)) as [
+        Uint8Array,
+        Uint8Array,
+      ]
+      const found = dequantiseRows(format, weight, scales, 3, columns, offsets)
+      const expected = dequantiseBlocks(type, bytes)
+      for (const [index, value] of found.entries()) {
+        // The offset is rounded where the exponents of a block's two scales lie far apart.
+        const group = Math.floor(index / 32)
+        const largest = Math.max(Math.abs(scale[group]!) * 16, Math.abs(offset![group]!))
+        expect(Math.abs(value - expected[index]!)).toBeLessThanOrEqual(largest * 2 ** -23)
+      }
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test.each(withOffsets.filter((type) => vectors[type] !== undefined))(
+  '%s as ggml makes it, copied into blocks with offsets: the bits that ggml gives',
+  (type) => {
+    const format = parseFormat(offsetFormat)
+    const { bytes, values } = vectors[type]!
+    const { weight, scale, offset } = repackBlocks(
+      { type, bytes: new Uint8Array(Buffer.from(bytes, 'base64')) },
+      format,
+    )!
+    const found = dequantiseRows(
+      format,
+      weight,
+      new Uint8Array(scale.buffer),
+      2,
+      blockTypes[type].values,
+      new Uint8Array(offset!.buffer),
+    )
+    expect(found.map((value) => value + 0)).toEqual(
+      new Float32Array(new Uint8Array(Buffer.from(values, 'base64')).buffer).map((value) => value + 0),
+    )
+  },
+)
+
 test.each<[BlockType, string]>([
+  ['Q6_K', 'int4:32:offset'],
   ['Q8_0', 'int8:128'],
   ['Q8_0', 'int4:32'],
   ['Q4_1', 'int8:32'],

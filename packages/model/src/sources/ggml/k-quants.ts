@@ -46,6 +46,14 @@ export function dequantiseQ4K(bytes: Uint8Array, at: number, values: Float32Arra
   }
 }
 
+/** Scale and minimum of a group of 32 in a Q4_K block: `code · scale - minimum` are its values. */
+export function groupOfQ4K(bytes: Uint8Array, at: number, group: number): [scale: number, minimum: number] {
+  return [
+    halfAt(bytes, at) * scaleOf(bytes, at + 4, group),
+    halfAt(bytes, at + 2) * minimumOf(bytes, at + 4, group),
+  ]
+}
+
 export function dequantiseQ5K(bytes: Uint8Array, at: number, values: Float32Array, to: number): void {
   const [d, dmin] = [halfAt(bytes, at), halfAt(bytes, at + 2)]
   for (let group = 0; group < 8; group++) {

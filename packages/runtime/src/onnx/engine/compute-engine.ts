@@ -1,4 +1,4 @@
-import { blockSpecs, type Manifest } from '@shoal/model'
+import { blockFormats, blockSpecs, type Manifest } from '@shoal/model'
 import { shareSpan } from '../../ranks/share-span.ts'
 import { blockOf, spanOf, type Span } from '../../span.ts'
 import { createBlockChain } from '../computers/block-chain.ts'
@@ -101,12 +101,16 @@ function loadCalls(
   spans: LoadedSpans,
 ): Handlers<'load-blocks' | 'load-rank'> {
   const verdicts = createRowVerdicts()
+  const formatsFrom =
+    (start: number) =>
+    (index: number): string =>
+      blockFormats(profile, start + index)
   return {
     'load-blocks': ({ span: id, range }) => {
       const span = spanOf(config, range, profile.kv)
-      verdicts.find(span.blocks, (_, index) =>
-        probeBlock(loader.loadBlock, blockOf(span, range.start + index)),
-      )
+      const probe = (_: unknown, index: number): RowPadding | null =>
+        probeBlock(loader.loadBlock, blockOf(span, range.start + index))
+      verdicts.find(span.blocks, probe, formatsFrom(range.start))
       spans.add(id, createBlockChain(span, verdicts.paddingOf, loader.loadBlock))
       return { padding: verdicts.over(span.blocks) }
     },
@@ -115,7 +119,9 @@ function loadCalls(
         const span = spanOf(config, range, profile.kv)
         const load = (block: Span): LoadedBlock => loader.loadBlock(block, share.experts)
         const own = createRowVerdicts()
-        own.find(span.blocks, (_, index) => probeBlock(load, blockOf(span, range.start + index)))
+        const probe = (_: unknown, index: number): RowPadding | null =>
+          probeBlock(load, blockOf(span, range.start + index))
+        own.find(span.blocks, probe, formatsFrom(range.start))
         const sum = await createRankSum(host, mailbox, thread)
         spans.add(id, createExpertChain({ clock: host.clock, span, paddingOf: own.paddingOf, load, sum }))
         return { padding: own.over(span.blocks) }
@@ -124,7 +130,9 @@ function loadCalls(
       const load = loader.halvesOf(span, share)
       // The matrices of a share have shapes of their own, so whole blocks' verdicts do not hold for them.
       const own = createRowVerdicts()
-      own.find(span.blocks, (_, index) => selfProbeRank(host.clock, blockOf(span, range.start + index), load))
+      const probe = (_: unknown, index: number): RowPadding | null =>
+        selfProbeRank(host.clock, blockOf(span, range.start + index), load)
+      own.find(span.blocks, probe, formatsFrom(range.start))
       const sum = await createRankSum(host, mailbox, thread)
       spans.add(id, createRankChain({ clock: host.clock, span, paddingOf: own.paddingOf, load, sum }))
       return { padding: own.over(span.blocks) }

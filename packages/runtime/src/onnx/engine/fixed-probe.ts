@@ -1,5 +1,6 @@
 import {
   formatProfile,
+  uniformProfiles,
   type BlockSpec,
   type HeadSpec,
   type KeyValueFormat,
@@ -49,21 +50,31 @@ export function fixedProbe(
   gate: NativeGate,
 ): string {
   const spans = probeSpans(blocks, profile.kv)
+  // Where each matrix has a format of its own, the kernels of all formats are probed; attention is the same in all.
   const outputsWith = (count: number): string =>
-    [...spans.map((span) => probeOutputs(span, profile, count, gate)), probeHead(profile, count, gate)].join(
-      ' ',
-    )
+    uniformProfiles(profile)
+      .flatMap((uniform, index) => [
+        ...spans.map((span) => probeOutputs(span, uniform, index === 0 ? pasts : [0], count, gate)),
+        probeHead(uniform, count, gate),
+      ])
+      .join(' ')
   const outputs = outputsWith(1)
   if (threads > 1 && outputsWith(threads) !== outputs) return noNumericClass
   const parts = [runtimeVersion, generatorVersion, formatProfile(profile), profile.graphForm, outputs]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
 }
 
-function probeOutputs(span: Span, profile: NumericProfile, threads: number, gate: NativeGate): string {
+function probeOutputs(
+  span: Span,
+  profile: NumericProfile,
+  behind: readonly number[],
+  threads: number,
+  gate: NativeGate,
+): string {
   const load = (model: Uint8Array): ComputeSession => loadSession(model, { folder: '.', threads, gate })
   const probed = loadProbe(span, profile, load)
   const hash = createHash('sha256')
-  for (const past of pasts) {
+  for (const past of behind) {
     for (const rows of rowCounts)
       probeRows(probed.computer('even'), span, past, rows).forEach((values) => hash.update(words(values)))
   }
@@ -168,7 +179,7 @@ const seededWeights: WeightSource = (name, type, shape) => {
   const count = shape.reduce((product, size) => product * size, 1)
   const seed = seedOf(name)
   if (type === 'u8') return { bytes: seededBytes(seed, count) }
-  if (name.endsWith('.scale')) return { bytes: words(seededValues(seed, count, 0.005)) }
+  if (/\.(scale|offset)$/.test(name)) return { bytes: words(seededValues(seed, count, 0.005)) }
   if (name.endsWith('-norm'))
     return { bytes: words(seededValues(seed, count, 0.2).map((value) => 1 + value)) }
   return { bytes: words(seededValues(seed, count, 0.05)) }

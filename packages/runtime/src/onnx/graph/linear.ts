@@ -50,11 +50,32 @@ export function linear(
   const quantised = [x, declare('weight', 'u8', shapes.weight), declare('scale', 'f32', shapes.scale)]
   // Inputs 3 and 4 (zero points, group index) stay empty: packing is symmetric.
   const inputs = bias === undefined ? quantised : [...quantised, '', '', bias]
-  return builder.contrib('MatMulNBits', inputs, {
+  const product = builder.contrib('MatMulNBits', inputs, {
     K: columns,
     N: outputs,
     bits: weightBits(format),
     block_size: format.blockSize,
     accuracy_level: format.accuracyLevel,
   })
+  if (shapes.offset === null) return product
+  const offsets = declare('offset', 'f32', shapes.offset)
+  return builder.node('Gemm', [blockSums(graph, x, columns, format.blockSize), offsets, product], {
+    transB: 1,
+  })
+}
+
+/**
+ * The sums of the inputs of each block, `[rows, blocks]`: a number that is added to all weights of a block adds its product
+ * with that sum. So the sum is that of the float32 inputs, while MatMulNBits rounds them to int8.
+ */
+function blockSums({ builder }: WeightedGraph, x: string, columns: number, blockSize: number): string {
+  const blocks = Math.ceil(columns / blockSize)
+  const missing = blocks * blockSize - columns
+  const filled =
+    missing === 0
+      ? x
+      : builder.node('Pad', [x, builder.integers(`block-sums.pad-${missing}`, [0, 0, 0, missing])])
+  const shape = builder.integers(`block-sums.shape-${blocks}`, [-1, blocks, blockSize])
+  const grouped = builder.node('Reshape', [filled, shape])
+  return builder.node('ReduceSum', [grouped, builder.integers('block-sums.axis', [2])], { keepdims: 0 })
 }

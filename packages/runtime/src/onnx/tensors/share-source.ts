@@ -28,7 +28,7 @@ export function shareSource(manifest: Manifest, share: RankShare, read: TensorBy
     const [rowCount = 1] = tensor.shape
     const rowBytes = tensor.bytes / rowCount
     const block = Number(unitOf(name).slice('block-'.length))
-    const cut = tensorCut(blockSpec(config, block), share, name.replace(/\.(weight|scale)$/, ''))
+    const cut = tensorCut(blockSpec(config, block), share, name.replace(/\.(weight|scale|offset)$/, ''))
     const within = cut.columns === null ? { start: 0, end: rowBytes } : inputBytes(tensor, cut.columns)
     const bytes = joined(
       cut.rows.map((rows) =>

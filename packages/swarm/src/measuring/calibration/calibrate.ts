@@ -7,6 +7,7 @@ import {
   formatProfile,
   packedTensors,
   packedUnit,
+  profileOfKinds,
   rangeBytes,
   unitsOfRange,
   type IdentifiedManifest,
@@ -112,7 +113,9 @@ async function timeNewBlocks(
   threads: number,
   dataFolder: string,
 ): Promise<BlockSpeed> {
-  const { config, profile } = manifest.manifest
+  const { config } = manifest.manifest
+  // Formats of single blocks name blocks that the timed model may not have.
+  const profile = profileOfKinds(manifest.manifest.profile)
   const folder = join(dataFolder, 'calibration')
   await rm(folder, { recursive: true, force: true, maxRetries: 10 })
   makeFolder(folder)
@@ -123,6 +126,7 @@ async function timeNewBlocks(
       manifest: {
         ...manifest.manifest,
         config: timed,
+        profile,
         tensors: packedTensors(timed, profile).map((tensor) => ({ ...tensor, sha256: '' })),
       },
     }
