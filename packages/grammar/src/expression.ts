@@ -16,6 +16,8 @@ export type Expression =
       readonly most: number | null
     }
   | { readonly type: 'rule'; readonly name: string }
+  /** A JSON string with its quotes, whose content is matched apart: bounds and patterns are slow in the library. */
+  | { readonly type: 'string'; readonly content: Expression }
 
 export type CodeRange = readonly [first: number, last: number]
 
@@ -29,6 +31,7 @@ export const text = (value: string): Expression => ({ type: 'text', text: value 
 export const characters = (...ranges: readonly CodeRange[]): Expression => ({ type: 'characters', ranges })
 export const rule = (name: string): Expression => ({ type: 'rule', name })
 export const empty: Expression = text('')
+export const stringOf = (content: Expression): Expression => ({ type: 'string', content })
 
 export function sequence(...parts: readonly Expression[]): Expression {
   const flat = parts.flatMap((part) => (part.type === 'sequence' ? part.parts : [part]))

@@ -46,8 +46,10 @@ export const grammarLimits = {
   propertiesMax: 512,
   /** `minItems` and `maxItems`. A repetition becomes as many states of the library. */
   itemsMax: 256,
-  /** `minLength`, `maxLength` and bounds of repetitions in patterns: sets inside a longer one take milliseconds. */
-  stringLengthMax: 1024,
+  /** `minLength` and `maxLength`, which are counted: more characters than a context has room for are no bound. */
+  stringLengthMax: 1_048_576,
+  /** Bounds of repetitions in patterns; published ones have up to 256. */
+  patternCountMax: 1024,
   /** Characters and repetitions of a schema's grammar, all counted: 50,000 take 4 s to compile. */
   statesMax: 50_000,
   /** Threads that one answer may use: a thread that another grammar has ended is replaced, and the answer goes on. */

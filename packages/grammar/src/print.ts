@@ -1,4 +1,5 @@
 import type { CodeRange, Expression, Rules } from './expression.ts'
+import { restOfString } from './schema/json-text.ts'
 import { utf8Ranges } from './utf8-ranges.ts'
 
 /**
@@ -7,59 +8,92 @@ import { utf8Ranges } from './utf8-ranges.ts'
  * in a rule for each class, or as options of their own where a class begins an option. What loops should be such a rule,
  * because the library knows beforehand which tokens stay inside of one rule only.
  */
-export function printRules({ root, rules }: Rules): string {
-  const classes = new Map<string, string>()
-  const lines = [`root ::= ${print(root, false, classes)}`]
-  for (const [name, expression] of rules) lines.push(`${name} ::= ${print(expression, false, classes)}`)
-  for (const [bytes, name] of classes) lines.push(`${name} ::= ${bytes}`)
-  return `${lines.join('\n')}\n`
+export function printRules({ root, rules }: Rules): GrammarText {
+  const printed: Printed = { classes: new Map(), strings: new Map() }
+  const lines = [`root ::= ${print(root, false, printed)}`]
+  for (const [name, expression] of rules) lines.push(`${name} ::= ${print(expression, false, printed)}`)
+  for (const [bytes, name] of printed.classes) lines.push(`${name} ::= ${bytes}`)
+  const strings = [...printed.strings.values()].map(({ content }) => content)
+  return { ebnf: `${lines.join('\n')}\n`, strings }
 }
 
-/** Names of the rules for characters beyond ASCII, by their bytes. */
-type Classes = Map<string, string>
+/** A grammar as the matchers take it. */
+export interface GrammarText {
+  readonly ebnf: string
+  /**
+   * Contents of the strings that are matched apart. In the grammar such a string is any string, with `stringMark` of its
+   * index behind the opening quote.
+   */
+  readonly strings: readonly Expression[]
+}
+
+/** Characters that stand in no JSON text, so that no other text of a grammar has them. */
+export const stringMark = (index: number): string => `\u0001${index}\u0002`
+
+/** What the expressions so far have made necessary. */
+interface Printed {
+  /** Names of the rules for characters beyond ASCII, by their bytes. */
+  readonly classes: Map<string, string>
+  /** Equal strings have one index, so that the branches of a choice may have the same string. */
+  readonly strings: Map<string, { readonly index: number; readonly content: Expression }>
+}
 
 /** @param inner the expression stands beside others, so that a choice or a sequence needs parentheses */
-function print(expression: Expression, inner: boolean, classes: Classes): string {
+function print(expression: Expression, inner: boolean, printed: Printed): string {
   switch (expression.type) {
     case 'text':
       return quoted(expression.text)
     case 'characters':
-      return printCharacters(expression.ranges, classes)
+      return printCharacters(expression.ranges, printed)
     case 'rule':
       return expression.name
+    case 'string': {
+      const mark = stringMark(indexOf(expression.content, printed))
+      const parts = `${quoted(`"${mark}`)} ${restOfString.name}`
+      return inner ? `(${parts})` : parts
+    }
     case 'sequence': {
       if (expression.parts.length === 0) return '""'
-      const parts = expression.parts.map((part) => print(part, true, classes)).join(' ')
+      const parts = expression.parts.map((part) => print(part, true, printed)).join(' ')
       return inner ? `(${parts})` : parts
     }
     case 'choice': {
-      const options = expression.options.flatMap((option) => printOption(option, classes)).join(' | ')
+      const options = expression.options.flatMap((option) => printOption(option, printed)).join(' | ')
       return inner ? `(${options})` : options
     }
     case 'repeat': {
       const { least, most } = expression
-      return `${print(expression.part, true, classes)}${quantifier(least, most)}`
+      return `${print(expression.part, true, printed)}${quantifier(least, most)}`
     }
   }
 }
 
+function indexOf(content: Expression, { strings }: Printed): number {
+  const key = JSON.stringify(content)
+  const known = strings.get(key)
+  if (known !== undefined) return known.index
+  const index = strings.size
+  strings.set(key, { index, content })
+  return index
+}
+
 /** An option that begins with a class is several options, one for each form that the bytes of its characters have. */
-function printOption(option: Expression, classes: Classes): string[] {
+function printOption(option: Expression, printed: Printed): string[] {
   const parts = option.type === 'sequence' ? option.parts : [option]
   const [first, ...rest] = parts
-  if (first?.type !== 'characters') return [print(option, false, classes)]
-  const behind = rest.map((part) => ` ${print(part, true, classes)}`).join('')
+  if (first?.type !== 'characters') return [print(option, false, printed)]
+  const behind = rest.map((part) => ` ${print(part, true, printed)}`).join('')
   const { ascii, beyond } = byteForms(first.ranges)
   return [...ascii, ...beyond].map((form) => form + behind)
 }
 
-function printCharacters(ranges: readonly CodeRange[], classes: Classes): string {
+function printCharacters(ranges: readonly CodeRange[], printed: Printed): string {
   const { ascii, beyond } = byteForms(ranges)
   const options = [...ascii]
   if (beyond.length > 0) {
     const bytes = beyond.join(' | ')
-    const name = classes.get(bytes) ?? `u${classes.size}`
-    classes.set(bytes, name)
+    const name = printed.classes.get(bytes) ?? `u${printed.classes.size}`
+    printed.classes.set(bytes, name)
     options.push(name)
   }
   return options.length === 1 ? (options[0] ?? '') : `(${options.join(' | ')})`

@@ -1,4 +1,4 @@
-import { grammarText } from '@shoal/grammar'
+import { ebnf, grammarText } from '@shoal/grammar'
 import { createMatchers, type Matcher, type Matchers } from '@shoal/grammar/node'
 import { systemClock } from '@shoal/host/node'
 import { idsOf, maskLogits, type TokenMask } from '@shoal/model'
@@ -26,7 +26,7 @@ export async function benchGrammar({ rounds, report }: BenchSettings): Promise<B
     const matchers = createMatchers({ clock: systemClock, decoder: vocabulary, endTokenIds: [0] })
     try {
       const started = performance.now()
-      await (await matchers.open('root ::= "x"')).allowed([])
+      await (await matchers.open(ebnf('root ::= "x"'))).allowed([])
       add('msStart', performance.now() - started)
       const all: Times[] = []
       for (const given of grammarCases) {

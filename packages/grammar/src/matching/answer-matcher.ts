@@ -1,6 +1,7 @@
 import { createSerialQueue, ShoalError } from '@shoal/host'
 import { ModelError, type TokenMask } from '@shoal/model'
 import { grammarLimits } from '../limits.ts'
+import type { GrammarText } from '../print.ts'
 import { ThreadEnded, type WatchedThread } from './watched-thread.ts'
 
 /** Tells which tokens may follow in one answer. */
@@ -30,7 +31,7 @@ interface Asked {
 
 export class AnswerMatcher implements Matcher {
   readonly #id: number
-  readonly #grammar: string
+  readonly #grammar: GrammarText
   readonly #owner: Owner
   readonly #queue = createSerialQueue()
   #thread: WatchedThread | null = null
@@ -40,7 +41,7 @@ export class AnswerMatcher implements Matcher {
   #ahead: Asked | null = null
   #closed = false
 
-  constructor(id: number, grammar: string, owner: Owner) {
+  constructor(id: number, grammar: GrammarText, owner: Owner) {
     this.#id = id
     this.#grammar = grammar
     this.#owner = owner

@@ -1,3 +1,5 @@
+import type { GrammarText } from '../print.ts'
+
 /** The tokens of a vocabulary by their bytes, in memory that threads share. */
 export interface VocabularyBytes {
   /** Bytes of all tokens, one after the other. */
@@ -9,7 +11,7 @@ export interface VocabularyBytes {
 
 export type MatcherCall =
   /** Begins an answer with a grammar. */
-  | { readonly name: 'open'; readonly matcher: number; readonly grammar: string }
+  | { readonly name: 'open'; readonly matcher: number; readonly grammar: GrammarText }
   /** Asks for the tokens that may follow the first `keep` tokens of the last call and `tokens` behind them. */
   | {
       readonly name: 'next'

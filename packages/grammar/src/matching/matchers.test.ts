@@ -1,8 +1,9 @@
 import { seededRandom } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
-import { idsOf } from '@shoal/model'
+import { idsOf, type JsonObject } from '@shoal/model'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { grammarText } from '../grammar-text.ts'
+import { ebnf, grammarText } from '../grammar-text.ts'
+import type { GrammarText } from '../print.ts'
 import { createMatchers, type Matchers } from './matchers.ts'
 
 /** Token 0 ends; tokens 1 to 256 are the bytes, and a few words follow, of which one has half of an é. */
@@ -25,7 +26,7 @@ beforeAll(() => {
 afterAll(() => matchers.close())
 
 /** An answer drawn among the allowed tokens; null when it is not at its end after `most` tokens. */
-async function draw(grammar: string, seed: number, most: number): Promise<string | null> {
+async function draw(grammar: GrammarText, seed: number, most: number): Promise<string | null> {
   const matcher = await matchers.open(grammar)
   const random = seededRandom(seed)
   const output: number[] = []
@@ -45,7 +46,7 @@ async function draw(grammar: string, seed: number, most: number): Promise<string
 
 describe('the tokens that a grammar allows', () => {
   test('lead to its texts, also with half a character, and end where it is complete', async () => {
-    const matcher = await matchers.open('root ::= "yes" | "x\\u00e9"')
+    const matcher = await matchers.open(ebnf('root ::= "yes" | "x\\u00e9"'))
     const allowed = async (...output: number[]): Promise<number[]> => idsOf(await matcher.allowed(output))
     const [y, e, x] = idsOfText('yex') as [number, number, number]
     expect(await allowed()).toEqual([x, y, 260, 261])
@@ -68,9 +69,9 @@ describe('the tokens that a grammar allows', () => {
   })
 
   test('are the same in a new thread, to which another grammar has driven the answer', async () => {
-    const matcher = await matchers.open('root ::= "yes yes"')
+    const matcher = await matchers.open(ebnf('root ::= "yes yes"'))
     expect(idsOf(await matcher.allowed(idsOfText('yes')))).toEqual([0x20 + 1])
-    await expect(matchers.open('root ::= (')).rejects.toThrow(
+    await expect(matchers.open(ebnf('root ::= ('))).rejects.toThrow(
       expect.objectContaining({ code: 'bad-request', message: expect.stringMatching(/cannot be used/) }),
     )
     expect(idsOf(await matcher.allowed(idsOfText('yes ')))).toEqual(idsOfText('y').concat(260))
@@ -78,12 +79,12 @@ describe('the tokens that a grammar allows', () => {
   })
 
   test('a grammar that needs too much is refused, and the next one works', async () => {
-    await expect(matchers.open(`root ::= "${'x'.repeat(300_000)}"`)).rejects.toThrow(
+    await expect(matchers.open(ebnf(`root ::= "${'x'.repeat(300_000)}"`))).rejects.toThrow(
       /at most 262144 are allowed/,
     )
     const nested = `${'('.repeat(2000)}"a"${'){1,100}'.repeat(3)}${')'.repeat(1997)}`
-    await expect(matchers.open(`root ::= ${nested}`)).rejects.toThrow(/cannot be used/)
-    expect(await draw('root ::= "yes"', 1, 10)).toBe('yes')
+    await expect(matchers.open(ebnf(`root ::= ${nested}`))).rejects.toThrow(/cannot be used/)
+    expect(await draw(ebnf('root ::= "yes"'), 1, 10)).toBe('yes')
   })
 })
 
@@ -123,11 +124,11 @@ test('a string takes the bytes of UTF-8, no other ones, and no control character
 })
 
 test('a class beyond ASCII in a given grammar is refused, because the library reads classes as bytes', () => {
-  const ebnf = (text: string): string => grammarText({ kind: 'ebnf', text })
+  const given = (text: string): GrammarText => grammarText({ kind: 'ebnf', text })
   for (const text of ['root ::= [à-ü]', 'root ::= [^\\u00e9]', 'root ::= "]" [a-\\U0001F600]'])
-    expect(() => ebnf(text)).toThrow(/has characters beyond ASCII, which is not supported/)
+    expect(() => given(text)).toThrow(/has characters beyond ASCII, which is not supported/)
   for (const text of ['root ::= "[é]" [a-z]', 'root ::= [^"\\\\] # [é]', 'root ::= "\\"" [\\u0041]'])
-    expect(ebnf(text)).toBe(text)
+    expect(given(text).ebnf).toBe(text)
 })
 
 test.each([
@@ -153,4 +154,57 @@ test.each([
     expect([text, ends]).toEqual([text, within])
     matcher.close()
   }
+})
+
+/** Whether a text, byte by byte, is an answer of the schema. */
+async function accepts(schema: JsonObject, text: string): Promise<boolean> {
+  const matcher = await matchers.open(grammarText({ kind: 'json-schema', schema }))
+  const ids = idsOfText(text)
+  try {
+    for (let length = 0; length < ids.length; length += 1)
+      if (!idsOf(await matcher.allowed(ids.slice(0, length))).includes(ids[length] ?? -1)) return false
+    return idsOf(await matcher.allowed(ids)).includes(0)
+  } finally {
+    matcher.close()
+  }
+}
+
+const short = { type: 'string', minLength: 2, maxLength: 4 }
+const code = { type: 'string', pattern: '^[a-z]{2,40}-\\d{3}$' }
+
+test.each<readonly [JsonObject, string[], string[]]>([
+  [short, ['"ab"', '"é😀\\n\\u0041"', '"\\"\\\\"'], ['"a"', '"abcde"', '"\\ud83d\\ude00"', '""']],
+  [code, ['"ab-123"', `"${'z'.repeat(40)}-000"`], [`"${'z'.repeat(41)}-000"`, '"a-123"', '"ab-12"']],
+  [{ type: 'string', minLength: 200 }, [`"${'é'.repeat(200)}"`], [`"${'é'.repeat(199)}"`]],
+  // Several strings behind one quote.
+  [{ anyOf: [short, code, { enum: ['x', 7] }] }, ['"abc"', '"abcdef-123"', '"x"', '7'], ['"y"', '"abcdef"']],
+  [{ anyOf: [short, { type: 'string' }] }, ['"a long text"', '""'], ['7']],
+  [{ type: ['string', 'null'], maxLength: 1 }, ['"x"', 'null'], ['"xy"']],
+  [
+    { type: 'array', items: { anyOf: [{ type: 'array', items: short }, short] }, maxItems: 2 },
+    ['["ab",["abc","de"]]', '[]'],
+    ['["a"]', '[["abcde"]]'],
+  ],
+])('of %j the texts within the bounds are answers, and no others', async (schema, right, wrong) => {
+  for (const text of right) expect([text, await accepts(schema, text)]).toEqual([text, true])
+  for (const text of wrong) expect([text, await accepts(schema, text)]).toEqual([text, false])
+})
+
+test('inside a bounded string a token is allowed when what it holds of the string fits, and its rest the grammar', async () => {
+  const schema = { type: 'object', properties: { a: { type: 'string', maxLength: 4 } }, required: ['a'] }
+  const matcher = await matchers.open(grammarText({ kind: 'json-schema', schema }))
+  // What closes the string has one character before its quote.
+  const [opening, yes, half, blank] = [257, 260, 261, 262]
+  const allowed = async (text: string): Promise<number[]> => idsOf(await matcher.allowed(idsOfText(text)))
+  const words = async (text: string): Promise<number[]> => (await allowed(text)).filter((id) => id > 256)
+  expect(await words('{"a":"')).toEqual([opening, 259, yes, half, blank])
+  expect(await words('{"a":"12')).toEqual([opening, half, blank])
+  expect(await words('{"a":"123')).toEqual([opening, blank])
+  expect(await words('{"a":"1234')).toEqual([])
+  expect(await allowed('{"a":"1234')).toEqual(idsOfText('"'))
+  // Back inside of the string, and to its beginning: the state follows from the tokens alone.
+  expect(await words('{"a":"12')).toEqual([opening, half, blank])
+  expect(await words('{"a"')).toEqual([])
+  expect(await words('{"a":"')).toEqual([opening, 259, yes, half, blank])
+  matcher.close()
 })

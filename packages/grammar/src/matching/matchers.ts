@@ -1,6 +1,7 @@
 import { ShoalError, sleep, type Clock, type Timer } from '@shoal/host'
 import { ModelError, type TokenDecoder } from '@shoal/model'
 import { grammarLimits } from '../limits.ts'
+import type { GrammarText } from '../print.ts'
 import { AnswerMatcher, type Matcher } from './answer-matcher.ts'
 import type { VocabularyBytes } from './matcher-calls.ts'
 import { readVocabulary } from './vocabulary.ts'
@@ -9,10 +10,10 @@ import { startWatchedThread, type WatchedThread } from './watched-thread.ts'
 /** Matchers of one model's answers, in a thread that starts with the first of them. */
 export interface Matchers {
   /**
-   * @param grammar in EBNF; its rule `root` is the whole answer
+   * @param grammar its rule `root` is the whole answer
    * @throws {ModelError} `bad-request` for a grammar that cannot be read, or takes too much time or memory
    */
-  open(grammar: string): Promise<Matcher>
+  open(grammar: GrammarText): Promise<Matcher>
   close(): Promise<void>
 }
 
@@ -39,11 +40,11 @@ class MatcherPool implements Matchers {
     this.#options = options
   }
 
-  async open(grammar: string): Promise<Matcher> {
-    if (grammar.length > grammarLimits.textLengthMax)
+  async open(grammar: GrammarText): Promise<Matcher> {
+    if (grammar.ebnf.length > grammarLimits.textLengthMax)
       throw new ModelError(
         'bad-request',
-        `this grammar has ${grammar.length} characters, and at most ${grammarLimits.textLengthMax} are allowed; a smaller schema helps`,
+        `this grammar has ${grammar.ebnf.length} characters, and at most ${grammarLimits.textLengthMax} are allowed; a smaller schema helps`,
       )
     const id = this.#next++
     const matcher: AnswerMatcher = new AnswerMatcher(id, grammar, {

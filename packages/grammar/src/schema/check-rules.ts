@@ -33,6 +33,22 @@ function statesOf(expression: Expression): number {
       return expression.options.reduce((sum, option) => sum + statesOf(option), 1)
     case 'repeat':
       return statesOf(expression.part) * Math.max(1, expression.most ?? expression.least + 1)
+    case 'string':
+      return 8 + partsOf(expression.content)
+  }
+}
+
+/** Of the content of a string, where a repetition is a number and not a state for each of its parts. */
+function partsOf(expression: Expression): number {
+  switch (expression.type) {
+    case 'sequence':
+      return expression.parts.reduce((sum, part) => sum + partsOf(part), 0)
+    case 'choice':
+      return expression.options.reduce((sum, option) => sum + partsOf(option), 1)
+    case 'repeat':
+      return 1 + partsOf(expression.part)
+    default:
+      return statesOf(expression)
   }
 }
 
@@ -41,6 +57,7 @@ function ends(expression: Expression, finite: ReadonlySet<string>): boolean {
   switch (expression.type) {
     case 'text':
     case 'characters':
+    case 'string':
       return true
     case 'rule':
       return finite.has(expression.name)
@@ -58,6 +75,7 @@ function firstRules(expression: Expression): string[] {
   switch (expression.type) {
     case 'text':
     case 'characters':
+    case 'string':
       return []
     case 'rule':
       return [expression.name]

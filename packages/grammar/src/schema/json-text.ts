@@ -16,11 +16,11 @@ export const blank = rule('blank')
 /** One character of a JSON string. */
 export const stringCharacter = rule('character')
 /** What follows in a string without a bound, with its closing quote; far faster to match than a repetition. */
-export const restOfString = rule('rest')
+export const restOfString = { type: 'rule', name: 'rest' } as const
 export const anyValue = rule('value')
 export const anyObject = rule('object')
 export const anyArray = rule('array')
-export const anyString = rule('string')
+export const anyString = { type: 'rule', name: 'string' } as const
 export const anyNumber = rule('number')
 export const anyInteger = rule('integer')
 export const anyBoolean = choice(text('true'), text('false'))

@@ -115,8 +115,8 @@ class PatternReader {
     this.#at += all.length
     const least = Number(first)
     const most = second === undefined ? least : second === '' ? null : Number(second)
-    if (Math.max(least, most ?? 0) > grammarLimits.stringLengthMax)
-      throw this.#refusal(`a repetition of more than ${grammarLimits.stringLengthMax}`)
+    if (Math.max(least, most ?? 0) > grammarLimits.patternCountMax)
+      throw this.#refusal(`a repetition of more than ${grammarLimits.patternCountMax}`)
     return [least, most]
   }
 

@@ -26,6 +26,8 @@ function draw({ root, rules }: Rules, random: Random): string | null {
       }
       case 'rule':
         return write(rules.get(expression.name) as Expression)
+      case 'string':
+        return `"${write(expression.content)}"`
       case 'sequence':
         return expression.parts.map(write).join('')
       case 'choice':
@@ -100,7 +102,7 @@ describe('refused by keyword and place', () => {
     [{ type: 'string', pattern: '(a)\\1' }, "'pattern' has '\\1'"],
     [{ type: 'string', pattern: 'a+', maxLength: 3 }, "'pattern' allows lengths"],
     [{ type: 'string', format: 'iri' }, "'format' may be one of date, "],
-    [{ type: 'string', maxLength: 5000 }, "'maxLength' may be 1024 at most"],
+    [{ type: 'string', maxLength: 5_000_000 }, "'maxLength' may be 1048576 at most"],
     [{ enum: ['a'], minLength: 3 }, "'minLength' cannot stand beside 'enum'"],
     [{ allOf: [{ pattern: 'a' }, { pattern: 'b' }] }, "'pattern' has different values in two schemas"],
     [{ type: 'number', minimum: 0.2, maximum: 0.4 }, "'minimum' leaves no whole number"],

@@ -1,9 +1,17 @@
 import { ModelError } from '@shoal/model'
 import { grammarLimits } from '../limits.ts'
-import { choice, rule, text, type Expression, type Rules } from '../expression.ts'
+import {
+  choice,
+  repeat,
+  rule,
+  stringOf as stringWith,
+  text,
+  type Expression,
+  type Rules,
+} from '../expression.ts'
 import { arrayOf } from './arrays.ts'
 import { areDisjoint, typeOf } from './disjoint.ts'
-import { anyBoolean, anyValue, jsonRules, nothing } from './json-text.ts'
+import { anyBoolean, anyString, anyValue, jsonRules, nothing, stringCharacter } from './json-text.ts'
 import { assertions, checkKeywords } from './keywords.ts'
 import { merge } from './merge.ts'
 import { numbersOf } from './numbers.ts'
@@ -213,7 +221,26 @@ class SchemaReader implements SchemaContext {
 
 function oneOf(made: readonly Made[]): Made {
   const possible = made.filter((each) => each !== null)
-  return possible.length === 0 ? null : choice(...possible)
+  return possible.length === 0 ? null : withOneString(choice(...possible))
+}
+
+/**
+ * Of the strings among the options, one is made whose content is a choice: behind the opening quote it must be clear
+ * which string has begun.
+ */
+function withOneString(made: Expression): Expression {
+  if (made.type !== 'choice' || !made.options.some(({ type }) => type === 'string')) return made
+  const contents = made.options.map(contentOf)
+  const others = made.options.filter((_, index) => contents[index] === null)
+  const content = choice(...contents.filter((each) => each !== null))
+  return choice(stringWith(content), ...others)
+}
+
+/** What may stand between the quotes of an option that is a string; null for another one. */
+function contentOf(option: Expression): Expression | null {
+  if (option.type === 'string') return option.content
+  if (option.type === 'rule' && option.name === anyString.name) return repeat(stringCharacter, 0, null)
+  return option.type === 'text' && option.text.startsWith('"') ? text(option.text.slice(1, -1)) : null
 }
 
 /** The values of `enum` and `const`, each written in one form. */

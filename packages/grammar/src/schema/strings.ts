@@ -1,7 +1,7 @@
 import { grammarLimits } from '../limits.ts'
-import { repeat, sequence, text } from '../expression.ts'
+import { repeat, stringOf as stringWith } from '../expression.ts'
 import { formats } from './formats.ts'
-import { quoted, restOfString, stringCharacter } from './json-text.ts'
+import { anyString, stringCharacter } from './json-text.ts'
 import { countOf } from './keywords.ts'
 import { readPattern } from './pattern.ts'
 import { refused } from './schema-error.ts'
@@ -15,9 +15,7 @@ export function stringOf(schema: Fields, path: string, work: SchemaWork): Made {
   const keyword = schema['format'] === undefined ? 'pattern' : 'format'
   const given = schema[keyword]
   if (given === undefined)
-    return most === null
-      ? sequence(text('"'), repeat(stringCharacter, least, least), restOfString)
-      : quoted(repeat(stringCharacter, least, most))
+    return least === 0 && most === null ? anyString : stringWith(repeat(stringCharacter, least, most))
   if (keyword === 'format' && schema['pattern'] !== undefined)
     throw refused(path, 'pattern', "cannot stand beside 'format'")
   if (typeof given !== 'string') throw refused(path, keyword, 'must be a text')
@@ -35,5 +33,5 @@ export function stringOf(schema: Fields, path: string, work: SchemaWork): Made {
   const read = readPattern(pattern, path, keyword)
   if (read.least < least || (most !== null && (read.most === null || read.most > most)))
     throw refused(path, keyword, "allows lengths that 'minLength' or 'maxLength' forbid")
-  return quoted(read.expression)
+  return stringWith(read.expression)
 }

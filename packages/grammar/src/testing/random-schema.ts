@@ -12,6 +12,9 @@ const patterns = [
   '^"[^\\\\x]?\\\\$',
   '^.\\s?\\S$',
   '^[^\\n]{0,3}?é*$',
+  '^[A-Za-z ,.]{3,60}$',
+  '^(\\w{1,12}[ -]){0,4}\\w{2,30}$',
+  'x{2,5}',
 ]
 const formats = ['date', 'time', 'date-time', 'uuid', 'ipv4', 'email']
 const values: readonly unknown[] = [
@@ -47,7 +50,7 @@ function treeOf(draw: Draw): object {
 }
 
 function schemaOf(draw: Draw, depth: number): object {
-  const leaves = [stringOf, numberOf, integerOf, valuesOf, plainOf, stringOf, numberOf]
+  const leaves = [stringOf, numberOf, integerOf, valuesOf, plainOf, stringsOf, listOf]
   const inner = [objectOf, objectOf, arrayOf, unionOf, oneOf, allOf, referenceOf]
   return pick(draw, depth === 0 ? leaves : [...inner, ...leaves.slice(0, 4)])(draw, depth - 1)
 }
@@ -57,8 +60,27 @@ function stringOf(draw: Draw): object {
   if (kind === 0) return { type: 'string', pattern: pick(draw, patterns) }
   if (kind === 1) return { type: 'string', format: pick(draw, formats) }
   const minLength = draw(4)
-  return { type: 'string', minLength, ...(kind === 2 && { maxLength: minLength + draw(200) }) }
+  return {
+    type: 'string',
+    minLength,
+    ...(kind === 2 && { maxLength: minLength + draw(pick(draw, [3, 40, 2000])) }),
+  }
 }
+
+/** Lists of bounded strings and numbers, and strings of several kinds in one place. */
+function listOf(draw: Draw): object {
+  const item = pick(draw, [stringOf, numberOf, integerOf, stringsOf])(draw)
+  const minItems = draw(3)
+  return { type: 'array', items: item, minItems, maxItems: minItems + draw(5) }
+}
+
+const stringsOf = (draw: Draw): object =>
+  pick(draw, [
+    { anyOf: [stringOf(draw), stringOf(draw)] },
+    { anyOf: [stringOf(draw), { enum: ['x', 'yes', 1] }, { type: 'null' }] },
+    { ...stringOf(draw), nullable: true },
+    { type: ['string', 'integer'], minLength: 1, maxLength: 1 + draw(9), minimum: draw(9) },
+  ])
 
 function bounds(draw: Draw, scale: number): object {
   const from = (draw(4000) - 2000) / scale

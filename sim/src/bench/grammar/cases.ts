@@ -101,10 +101,17 @@ export const grammarCases: readonly GrammarCase[] = [
       ].join('\n'),
     ],
   },
-  // Slow in the library, at each token of the string.
   schemaCase('Bounded', objectOf({ summary: { type: 'string', maxLength: 60 } }), [
     { summary: prose.slice(0, 60) },
   ]),
+  schemaCase(
+    'Counted',
+    objectOf({
+      summary: { type: 'string', pattern: '^[A-Za-z ,.]{20,200}$' },
+      more: { type: 'string', minLength: 40, maxLength: 4000 },
+    }),
+    [{ summary: prose, more: prose }],
+  ),
   schemaCase(
     'Enum',
     { enum: Array.from({ length: 1000 }, (_, index) => `city-${(index * 7919) % 1000}-${index}`) },
