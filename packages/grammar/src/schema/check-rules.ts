@@ -47,7 +47,10 @@ function partsOf(expression: Expression): number {
       return expression.options.reduce((sum, option) => sum + partsOf(option), 1)
     case 'repeat':
       return 1 + partsOf(expression.part)
-    default:
+    case 'text':
+    case 'characters':
+    case 'rule':
+    case 'string':
       return statesOf(expression)
   }
 }

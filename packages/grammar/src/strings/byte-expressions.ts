@@ -45,7 +45,7 @@ export class ByteExpressions {
       case 'characters':
         return this.#characters(expression.ranges.flatMap(([first, last]) => utf8Ranges(first, last)))
       case 'sequence':
-        return expression.parts.reduceRight<Id>((rest, part) => this.then(this.from(part), rest), empty)
+        return expression.parts.reduceRight<Id>((rest, part) => this.joined(this.from(part), rest), empty)
       case 'choice':
         return this.#either(expression.options.map((option) => this.from(option)))
       case 'repeat':
@@ -60,12 +60,13 @@ export class ByteExpressions {
     }
   }
 
-  then(first: Id, rest: Id): Id {
+  /** First the one, then the other. */
+  joined(first: Id, rest: Id): Id {
     if (first === nothing || rest === nothing) return nothing
     if (first === empty) return rest
     if (rest === empty) return first
     const node = this.#node(first)
-    if (node.kind === 'then') return this.then(node.first, this.then(node.rest, rest))
+    if (node.kind === 'then') return this.joined(node.first, this.joined(node.rest, rest))
     const nullable = this.#isNullable(first) && this.#isNullable(rest)
     return this.#intern(`t${first} ${rest}`, { kind: 'then', first, rest }, nullable)
   }
@@ -91,7 +92,7 @@ export class ByteExpressions {
       case 'bytes':
         return node.ranges.some(([first, last]) => byte >= first && byte <= last) ? empty : nothing
       case 'then': {
-        const through = this.then(this.derive(node.first, byte), node.rest)
+        const through = this.joined(this.derive(node.first, byte), node.rest)
         return this.#isNullable(node.first) ? this.#either([through, this.derive(node.rest, byte)]) : through
       }
       case 'either':
@@ -99,7 +100,7 @@ export class ByteExpressions {
       case 'times': {
         const { part, least, most } = node
         const left = this.#times(part, Math.max(0, least - 1), most === null ? null : most - 1)
-        return this.then(this.derive(part, byte), left)
+        return this.joined(this.derive(part, byte), left)
       }
     }
   }
@@ -123,7 +124,7 @@ export class ByteExpressions {
       case 'bytes':
         return id
       case 'then':
-        return this.then(this.clamp(node.first), this.clamp(node.rest))
+        return this.joined(this.clamp(node.first), this.clamp(node.rest))
       case 'either':
         return this.#either(node.options.map((option) => this.clamp(option)))
       case 'times': {
@@ -135,7 +136,7 @@ export class ByteExpressions {
   }
 
   #chain(ranges: ByteRanges): Id {
-    return ranges.reduceRight<Id>((rest, range) => this.then(this.#bytes([range]), rest), empty)
+    return ranges.reduceRight<Id>((rest, range) => this.joined(this.#bytes([range]), rest), empty)
   }
 
   /** Characters of one byte are one class. */
