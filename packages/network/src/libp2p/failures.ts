@@ -54,11 +54,18 @@ export function dialFailure(
 const withoutPeer = (address: string, peer: string): string =>
   address.endsWith(`/p2p/${peer}`) ? address.slice(0, -`/p2p/${peer}`.length) : address
 
-/** What the system says of one address, without repeating that address. */
-const plainly = (sentence: string): string =>
-  /^connect ECONNREFUSED \S+$/.test(sentence)
-    ? 'nothing listens there (ECONNREFUSED)'
-    : sentence.replace(/^connect (E[A-Z]+) \S+( - Local \(\S+\))?$/, '$1')
+/** What the system says of one address, in words and without repeating that address. */
+function plainly(sentence: string): string {
+  const code = /^connect (E[A-Z]+) \S+( - Local \(\S+\))?$/.exec(sentence)?.[1]
+  if (code === 'ECONNREFUSED') return 'nothing listens there (ECONNREFUSED)'
+  if (code !== 'EHOSTUNREACH' && code !== 'ENETUNREACH') return sentence
+  // macOS answers so for every address of the local network while the program may not use it.
+  const allow =
+    process.platform === 'darwin'
+      ? '; allow this terminal in System Settings, Privacy & Security, Local Network'
+      : ''
+  return `no way leads to that machine (${code})${allow}`
+}
 
 const notAdmitted = (peer: string, addresses: readonly string[], cause: unknown): ShoalError =>
   new ShoalError(
