@@ -9,13 +9,16 @@ export type Caller = string
  * @param address of the caller's socket; undefined where there is no socket
  */
 export function callerOf(key: number | null, address: string | undefined): Caller {
-  return key === null ? `address ${blockOf(address ?? '')}` : `key ${key}`
+  return key === null ? `address ${networkOfCaller(address)}` : `key ${key}`
 }
 
 /** Whether callers can be told apart: by keys, or beyond loopback by addresses. */
 export function tellsCallersApart({ keys, loopback }: AccessRules): boolean {
   return keys.length > 1 || (keys.length === 0 && !loopback)
 }
+
+/** Whom the connections of an address belong to. */
+export const networkOfCaller = (address: string | undefined): string => blockOf(address ?? '')
 
 /** An IPv6 caller owns a /64 at least, so that its single addresses tell nothing. */
 function blockOf(address: string): string {

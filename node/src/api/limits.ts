@@ -35,7 +35,10 @@ export const apiLimits = {
   keepAliveMs: 3_000,
   /** Names, cookies and tokens of browsers; Node's default, stated because it bounds what an unread head may take. */
   maxHeaderBytes: 16 * 1024,
-  /** Connections at once: places are 16, and dashboards and probes hold one each. Each costs about 50 KB at most. */
+  /**
+   * Connections at once: places are 16, and dashboards and probes hold one each. Each costs about 50 KB at most. Beyond them
+   * the address with the most makes way (`connection-places.ts`).
+   */
   maxConnections: 512,
   /**
    * Characters for each token of the context that a prompt may have before it is tokenised. Text has 2 to 5 to a token,

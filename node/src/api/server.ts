@@ -1,7 +1,9 @@
 import { createAdaptorServer } from '@hono/node-server'
+import type { Server } from 'node:http'
 import type { Hono } from 'hono'
 import { ShoalError, type Logger } from '@shoal/host'
 import { isLoopbackName } from './access.ts'
+import { limitConnections } from './connection-places.ts'
 import { apiLimits } from './limits.ts'
 
 export interface ApiServer {
@@ -45,7 +47,7 @@ function tryListen(app: Hono, host: string, port: number, logger: Logger): Promi
       maxHeaderSize: apiLimits.maxHeaderBytes,
     },
   })
-  server.maxConnections = apiLimits.maxConnections
+  limitConnections(server as Server, apiLimits.maxConnections)
   return new Promise((resolve, reject) => {
     const failedToListen = (error: NodeJS.ErrnoException): void => {
       if (error.code === 'EADDRINUSE') resolve(null)

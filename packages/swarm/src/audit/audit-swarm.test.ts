@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { decodeEvidence, encodeEvidence, encodeEvidenceFrame, protocols } from '@shoal/protocol'
+import {
+  decodeEvidence,
+  encodeEvidence,
+  encodeEvidenceFrame,
+  protocols,
+  readReceipt,
+  sealReceipt,
+} from '@shoal/protocol'
 import { createAuditWorld, oneUlp, type AuditPeer, type AuditWorld } from '../testing/audit-world.ts'
 import { auditReport, checkEvidence } from './report.ts'
 import { convict } from './verdict.ts'
@@ -105,6 +112,31 @@ test('evidence convicts by its bytes alone, and changed evidence convicts nobody
   await world.swarm.run(50)
   expect(guilty(honest[0]!)).toEqual(['liar'])
   expect(honest[0]!.reputation.neighbours.isShutOut('liar')).toBe(true)
+  await world.swarm.close()
+})
+
+test('a key that is no member can convict itself as often as it likes: nobody keeps that or passes it on', async () => {
+  const world = await createAuditWorld(5)
+  const nodes = [await world.addNode('a'), await world.addNode('b')]
+  const client = await world.addClient('client', { reruns: false })
+  await world.swarm.run(500)
+  await world.answer(client, [nodes[0]!, nodes[1]!])
+  const { transport } = client.peer
+  const [{ receipts } = { receipts: [] }] = client.desk.status().sessions
+  const own = { ...readReceipt(receipts[0]!.bytes), peer: transport.peerId }
+  const sealed = (out: number): Promise<Uint8Array> =>
+    sealReceipt({ ...own, out: new Uint8Array(32).fill(out) }, (bytes) => transport.sign(bytes))
+  const evidence = { kind: 'two-receipts', receipts: [await sealed(1), await sealed(2)] } as const
+  const verify = transport.verify.bind(transport)
+  expect((await convict(evidence, verify))?.guilty.peer).toBe('client')
+  const channel = await world.swarm.finished(
+    transport.open('a', protocols.audit, { signal: new AbortController().signal }),
+  )
+  await channel.send(...encodeEvidenceFrame(evidence))
+  await world.swarm.run(50)
+  for (const node of nodes) expect([node.desk.status().evidence, guilty(node)]).toEqual([[], []])
+  // It is no fault of the sender: views of who is a member differ for a while.
+  expect(nodes[0]!.reputation.neighbours.isShutOut('client')).toBe(false)
   await world.swarm.close()
 })
 

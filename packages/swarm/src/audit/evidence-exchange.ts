@@ -16,7 +16,7 @@ export interface EvidenceExchangeDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly manifestId: string
-  /** Members to which evidence is passed on. */
+  /** Members: evidence is passed on to them, and counts against nobody else. */
   members(): readonly string[]
   /** Peers that hold these blocks in this class, by this peer's own view: arbiters must be among them. */
   holders(guilty: Receipt): readonly string[]
@@ -68,6 +68,9 @@ export class EvidenceExchange {
       logger.warn('evidence-undecided', { peer: guilty.peer, arbiters })
       return true
     }
+    // Keys that never were members could otherwise convict themselves by the thousand, which everybody would check, keep and
+    // pass on in the place of evidence that counts.
+    if (!this.#options.members().includes(guilty.peer)) return true
     const id = evidenceId(evidence)
     if (this.#known.has(id)) return true
     this.#known.set(id, evidence)

@@ -27,6 +27,30 @@ function request(
   return promise
 }
 
+/**
+ * Keeps `most` connections to the API open, each of which says `first` and then `more` once a second. The target may end
+ * them; each is then opened again.
+ */
+async function holdConnections(besieger: Besieger, most: number, first: string, more: string): Promise<void> {
+  const { hostname, port } = new URL(besieger.target.api ?? 'http://127.0.0.1:1')
+  const one = (): Promise<void> =>
+    besieger.repeat(async () => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const socket = connect({ host: hostname, port: Number(port), localAddress: besiegersAddress })
+      socket.on('error', () => undefined)
+      socket.on('data', (data) => besieger.count(String(data).split('\r\n')[0]?.slice(9, 12) ?? ''))
+      socket.once('close', resolve)
+      besieger.count('connections')
+      socket.write(first)
+      while (!socket.destroyed && !besieger.over) {
+        await Promise.race([promise, besieger.pause(1000)])
+        if (more !== '' && socket.writable) socket.write(more)
+      }
+      socket.destroy()
+    }, 20)
+  await Promise.all(Array.from({ length: most }, one))
+}
+
 const completions = (host: string): readonly string[] => ['POST /v1/completions HTTP/1.1', `host: ${host}`]
 
 export const apiAttacks: readonly Attack[] = [
@@ -42,6 +66,23 @@ export const apiAttacks: readonly Attack[] = [
           besieger.count('streams')
         })
       await Promise.all(Array.from({ length: 32 }, one))
+    },
+  },
+  {
+    name: 'api-connections',
+    about:
+      'keeps 600 connections to the HTTP API: idle ones, heads and bodies that never end, and heads of 64 KiB',
+    async run(besieger) {
+      const host = new URL(besieger.target.api ?? 'http://127.0.0.1:1').host
+      const head = completions(host).join('\r\n')
+      const slowBody = `${head}\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n{"prompt": "`
+      const flood = `${head}\r\n${`x-${'a'.repeat(60)}: ${'b'.repeat(60)}\r\n`.repeat(512)}\r\n`
+      await Promise.all([
+        holdConnections(besieger, 300, '', ''),
+        holdConnections(besieger, 100, `${head}\r\nx-slow: `, 'a'),
+        holdConnections(besieger, 190, slowBody, 'a'),
+        holdConnections(besieger, 10, flood, ''),
+      ])
     },
   },
   {

@@ -1,6 +1,8 @@
 import type { Attack } from '../attack.ts'
 import { apiAttacks } from './api.ts'
+import { auditAttacks } from './audits.ts'
 import { blobAttacks } from './blobs.ts'
+import { draftAttacks } from './drafts.ts'
 import { memberAttacks } from './members.ts'
 import { sessionAttacks } from './sessions.ts'
 import { socketAttacks } from './sockets.ts'
@@ -8,6 +10,8 @@ import { socketAttacks } from './sockets.ts'
 export const attacks: readonly Attack[] = [
   ...memberAttacks,
   ...sessionAttacks,
+  ...draftAttacks,
+  ...auditAttacks,
   ...blobAttacks,
   ...socketAttacks,
   ...apiAttacks,

@@ -45,14 +45,14 @@ export function stepOf(open: OpenSession, change: Partial<Step> = {}): Step {
   }
 }
 
-interface Conversation {
+export interface Conversation {
   send(message: SessionMessage, rows?: Float32Array): Promise<void>
   next(): Promise<SessionMessage>
   /** Opens a session. @returns whether the target did */
   begin(open: OpenSession): Promise<boolean>
 }
 
-async function converse(besieger: Besieger, peer: RawPeer): Promise<Conversation> {
+export async function converse(besieger: Besieger, peer: RawPeer): Promise<Conversation> {
   const channel = await peer.open(besieger.target.address, protocols.session)
   const frames = readFrames(channel)
   const send = (message: SessionMessage, rows?: Float32Array): Promise<void> =>
