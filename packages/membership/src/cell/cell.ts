@@ -71,8 +71,10 @@ export class Cell {
       {
         clock,
         isDead: (peer, incarnation) => this.isDead(peer, incarnation),
+        // The owner counts in its own view of the cell, in which the lives that are given up here go on. A peer that has
+        // given up many would otherwise take two claims for a quorum.
         isBelieved: (peer, incarnation) =>
-          this.#statements.countHolders(peer, incarnation) >= this.watching.quorum(),
+          this.#statements.countHolders(peer, incarnation) >= this.watching.quorum(this.#contested.size),
         ask: askForBeat,
         onOutvoted,
       },

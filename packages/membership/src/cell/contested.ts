@@ -28,6 +28,11 @@ export class Contested {
     this.#leaseMs = leaseMs
   }
 
+  /** Lives that are given up here and go on elsewhere. */
+  get size(): number {
+    return this.#lives.size
+  }
+
   /** Somebody holds this life alive. */
   begin(peer: string, incarnation: number): void {
     if (this.#lives.get(peer)?.incarnation === incarnation) return
@@ -40,8 +45,9 @@ export class Contested {
     this.begin(peer, incarnation)
     const { sinceMs } = this.#lives.get(peer)!
     if (clock.nowMs() - sinceMs < this.#leaseMs) return
+    const believed = isBelieved(peer, incarnation)
     this.#lives.delete(peer)
-    if (!isBelieved(peer, incarnation)) onOutvoted()
+    if (!believed) onOutvoted()
   }
 
   turn(): void {

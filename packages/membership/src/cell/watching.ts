@@ -47,10 +47,13 @@ export class Watching {
     return this.#rings.isSmall
   }
 
-  /** As many votes as end a life in a cell of this size, whoever gives them. */
-  quorum(): number {
+  /**
+   * As many votes as end a life in a cell of this size, whoever gives them.
+   * @param besides members that others hold alive and this peer does not
+   */
+  quorum(besides = 0): number {
     this.refresh()
-    return quorumOf(Math.min(watchersMost, Math.max(1, this.#rings.members.length - 1)))
+    return quorumOf(Math.min(watchersMost, Math.max(1, this.#rings.members.length + besides - 1)))
   }
 
   /** A record or a liveness has changed. */
