@@ -71,10 +71,7 @@ export class Cell {
       {
         clock,
         isDead: (peer, incarnation) => this.isDead(peer, incarnation),
-        // The owner counts in its own view of the cell, in which the lives that are given up here go on. A peer that has
-        // given up many would otherwise take two claims for a quorum.
-        isBelieved: (peer, incarnation) =>
-          this.#statements.countHolders(peer, incarnation) >= this.watching.quorum(this.#contested.size),
+        isBelieved: (peer, incarnation) => this.#isBelieved(peer, incarnation),
         ask: askForBeat,
         onOutvoted,
       },
@@ -110,6 +107,16 @@ export class Cell {
   /** A life that is given up here has sent a beat. */
   ghostSpoke(peer: string, incarnation: number): void {
     this.#contested.spoke(peer, incarnation)
+  }
+
+  /**
+   * Whether the owner of a life that is given up here has heard so from enough members. In its view of the cell the lives
+   * that are given up here go on, and claims of members that are gone may never have reached it.
+   */
+  #isBelieved(peer: string, incarnation: number): boolean {
+    const here = new Set(this.#present.peers())
+    const holders = this.#statements.countHolders(peer, incarnation, (signer) => here.has(signer))
+    return holders >= this.watching.quorum(this.#contested.size)
   }
 
   /** The claims that this life is held dead; this peer adds its own unless there are enough. */

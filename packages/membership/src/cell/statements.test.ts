@@ -14,6 +14,8 @@ function said(kind: StatementKind, signer: string, incarnation: number, count: n
   return { kind, signer, subject: 'x', incarnation, count, bytes: new Uint8Array() }
 }
 
+const anybody = (): boolean => true
+
 const held = (signer: string, signerIncarnation: number, count = 0): Statement => ({
   ...said('held', signer, 1, count),
   signerIncarnation,
@@ -131,7 +133,7 @@ test('the claims of a member end with its own life, whoever repeats them and whe
   take(held('a', 1))
   take({ ...alive(0, 2), signer: 'a', subject: 'a' })
   statements.forgetClaimsBefore('a', 2)
-  expect([statements.countHolders('x', 1), statements.heldOf('x', 1)]).toEqual([0, []])
+  expect([statements.countHolders('x', 1, anybody), statements.heldOf('x', 1)]).toEqual([0, []])
   pass(1000 * paceMs)
   expect(take(held('a', 1))).toBe(false)
   expect(take(held('a', 2))).toBe(true)
@@ -143,7 +145,7 @@ test('a claim that comes before the first statement of its life stays when that 
   expect(take(held('a', 2))).toBe(true)
   take({ ...alive(0, 2), signer: 'a', subject: 'a' })
   statements.forgetClaimsBefore('a', 2)
-  expect([statements.countHolders('x', 1), statements.heldOf('x', 1).length]).toEqual([1, 1])
+  expect([statements.countHolders('x', 1, anybody), statements.heldOf('x', 1).length]).toEqual([1, 1])
 })
 
 test('those that hold a life dead are counted until it ends, refuted ones too', () => {
@@ -152,8 +154,9 @@ test('those that hold a life dead are counted until it ends, refuted ones too', 
   take(held('a', 1))
   take(alive(1))
   take(held('b', 1, 1))
-  expect(statements.countHolders('x', 1)).toBe(2)
+  expect(statements.countHolders('x', 1, anybody)).toBe(2)
+  expect(statements.countHolders('x', 1, (signer) => signer !== 'a')).toBe(1)
   expect(statements.heldOf('x', 1).map(({ signer }) => signer)).toEqual(['b'])
   take(alive(0, 2))
-  expect([statements.countHolders('x', 1), statements.countHolders('x', 2)]).toEqual([0, 0])
+  expect([statements.countHolders('x', 1, anybody), statements.countHolders('x', 2, anybody)]).toEqual([0, 0])
 })

@@ -74,11 +74,11 @@ export class Statements {
     )
   }
 
-  /** How many have claimed of this life that they hold it dead, refuted claims included. */
-  countHolders(peer: string, incarnation: number): number {
+  /** How many of these peers have claimed of this life that they hold it dead, refuted claims included. */
+  countHolders(peer: string, incarnation: number, among: (signer: string) => boolean): number {
     const subject = this.#subjects.get(peer)
     if (subject?.incarnation !== incarnation) return 0
-    return [...subject.accusers.values()].filter(holdsDead).length
+    return [...subject.accusers].filter(([signer, accuser]) => holdsDead(accuser) && among(signer)).length
   }
 
   /** Peers of which somebody complains. */
