@@ -63,6 +63,7 @@ export { openGguf } from './sources/gguf/gguf-model.ts'
 export { partNames } from './sources/gguf/part-names.ts'
 export type { StoredRows, StoredTensor, TensorSource } from './sources/tensor-source.ts'
 export type { StoredType } from './sources/stored-types.ts'
+export { widen } from './sources/widen.ts'
 export { packTensors, type PackOptions, type PackProgress, type PackSink } from './packing/pack-tensors.ts'
 export { blockTensors, projectedRows } from './packing/block-tensors.ts'
 export {

@@ -1,6 +1,6 @@
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
-import { parseProfile, usualWeights } from '@shoal/model'
+import { ggufWeights, parseProfile, usualWeights } from '@shoal/model'
 import { openLocalEngine } from '@shoal/swarm/node'
 import type { Engine } from '@shoal/swarm'
 import { decodeInterleaved } from './interleaved.ts'
@@ -31,6 +31,12 @@ const variants: readonly Variant[] = [
   { name: 'Int4Block32Threads2', weights: 'int4:32', threads: 2 },
 ]
 
+/** For GGUF files: the formats of the file itself. */
+const variantsOfFile: readonly Variant[] = [
+  { name: 'GgufThreads1', weights: ggufWeights, threads: 1 },
+  { name: 'GgufThreads2', weights: ggufWeights, threads: 2 },
+]
+
 /** llama.cpp beside the variants of the same names. */
 const peerVariants: readonly PeerVariant[] = [
   { name: 'Int4Threads1', format: 'Q4_0', threads: 1 },
@@ -42,6 +48,8 @@ const peerVariants: readonly PeerVariant[] = [
 /** Greedy decoding by the whole model in one process: the path of `shoal generate --local`, interleaved by variant. */
 export async function benchDecode(settings: BenchSettings): Promise<BenchReport> {
   const model = await benchModel(settings.model, settings.dataFolder, settings.report)
+  const isFile = model.toLowerCase().endsWith('.gguf')
+  const measured = isFile ? [...variants, ...variantsOfFile] : variants
   const samples: Record<string, number[]> = {}
   const engines: { variant: Variant; engine: Engine }[] = []
   const turns = settings.rounds * Math.ceil(settings.tokens / turnTokens)
@@ -49,7 +57,7 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
   const { dataFolder, report } = settings
   const llama = await openLlamaPeers(peerVariants, { model, positions, dataFolder }, report)
   try {
-    for (const variant of variants) {
+    for (const variant of measured) {
       settings.report(`loading ${variant.weights} with ${variant.threads} thread(s) …`)
       const engine = await openLocalEngine(dependencies, {
         model,
@@ -79,11 +87,12 @@ export async function benchDecode(settings: BenchSettings): Promise<BenchReport>
     for (const { engine } of engines) await engine.close()
   }
   Object.assign(samples, peerRatios(samples, peerVariants))
-  for (const threads of ['Threads1', 'Threads2'])
-    samples[`ratioToBlock32${threads}`] = ratios(
-      samples[`tokensPerSecondInt4${threads}`] ?? [],
-      samples[`tokensPerSecondInt4Block32${threads}`] ?? [],
-    )
+  for (const threads of ['Threads1', 'Threads2']) {
+    const int4 = samples[`tokensPerSecondInt4${threads}`] ?? []
+    samples[`ratioToBlock32${threads}`] = ratios(int4, samples[`tokensPerSecondInt4Block32${threads}`] ?? [])
+    if (isFile)
+      samples[`ratioGgufToInt4${threads}`] = ratios(samples[`tokensPerSecondGguf${threads}`] ?? [], int4)
+  }
   samples['ratioTwoThreadsToOneInt4'] = ratios(
     samples['tokensPerSecondInt4Threads2'] ?? [],
     samples['tokensPerSecondInt4Threads1'] ?? [],

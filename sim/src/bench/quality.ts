@@ -1,7 +1,11 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import type { Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
+import { writeGgufCopy } from './llama-cpp/gguf-copy.ts'
 import { describeMachine } from './machine.ts'
 import { createComparison, type Comparison } from './quality/comparison.ts'
 import { weightBytes } from './quality/weight-bytes.ts'
@@ -24,6 +28,11 @@ const formats = [
   'f32+kv-int8',
 ] as const
 
+const demoModelFolder = fileURLToPath(new URL('../../../packages/demo-model/model/', import.meta.url))
+
+/** For quantised GGUF files, whose float32 are the values of their blocks. */
+const formatsOfFile = ['gguf', 'int8:128', 'int8:32', 'int4:128', 'int4:32'] as const
+
 /**
  * What a format of weights, or of keys and values, costs in quality: next-token distributions of each format against those of float32, over text that
  * the model itself writes at temperature 1, and over uniformly random tokens, which are far from any text. Time plays no
@@ -32,6 +41,42 @@ const formats = [
 export async function benchQuality(settings: BenchSettings): Promise<BenchReport> {
   const { rounds, dataFolder, report } = settings
   const model = settings.model ?? 'demo'
+  const isFile = model.toLowerCase().endsWith('.gguf')
+  const judged = isFile ? formatsOfFile : formats
+  const samples = await judge(settings, model, judged)
+  if (model === 'demo') {
+    const copy = join(dataFolder, 'bench', 'demo-Q4_K.gguf')
+    report('demo in Q4_K: writing …')
+    await mkdir(dirname(copy), { recursive: true })
+    await writeGgufCopy(demoModelFolder, copy, 'Q4_K')
+    // Only what belongs to the format: perplexities of f32 and positions are those of the copy's own text.
+    for (const [figure, values] of Object.entries(await judge(settings, copy, ['gguf'])))
+      if (figure.endsWith('Gguf')) samples[figure] = values
+  }
+  return {
+    name: 'quality',
+    machine: describeMachine(),
+    model,
+    settings: { rounds, formats: judged },
+    samples,
+    median: medians(samples),
+    notes: [
+      'Gguf: --weights gguf against the values of the same file in float32; for the demo model, of a copy in Q4_K',
+      'kl: mean Kullback-Leibler divergence of the next-token distribution from that of float32, in nats; topOneAgreement: share of positions with the same most likely token',
+      'perplexity: of the text, given the tokens before; the text is what the float32 model writes at temperature 1, so that perplexityF32 is the least possible on average',
+      'prompts of chats come from a file of questions, and are not judged',
+      'Random: over uniformly random tokens',
+      'bytesPerWeight: in memory once loaded; fileBytesPerWeight: on disk and on the wire',
+    ],
+  }
+}
+
+/** Each format of a model against its float32. */
+async function judge(
+  { rounds, dataFolder, report }: BenchSettings,
+  model: string,
+  judged: readonly string[],
+): Promise<Samples> {
   const open = (profile: string): Promise<Engine> => {
     const [weights = '', kv] = profile.split('+kv-')
     return openLocalEngine(dependencies, { model, weights, kv, dataFolder, threads: 1 })
@@ -41,7 +86,7 @@ export async function benchQuality(settings: BenchSettings): Promise<BenchReport
   const samples: Samples = {}
   try {
     const texts = { own: await ownTexts(exact, rounds, report), random: randomTexts(exact, rounds) }
-    for (const weights of formats) {
+    for (const weights of judged) {
       report(`${weights}: loading …`)
       const rounded = await open(weights)
       try {
@@ -58,21 +103,7 @@ export async function benchQuality(settings: BenchSettings): Promise<BenchReport
   } finally {
     await exact.close()
   }
-  return {
-    name: 'quality',
-    machine: describeMachine(),
-    model,
-    settings: { rounds, formats },
-    samples,
-    median: medians(samples),
-    notes: [
-      'kl: mean Kullback-Leibler divergence of the next-token distribution from that of float32, in nats; topOneAgreement: share of positions with the same most likely token',
-      'perplexity: of the text, given the tokens before; the text is what the float32 model writes at temperature 1, so that perplexityF32 is the least possible on average',
-      'prompts of chats come from a file of questions, and are not judged',
-      'Random: over uniformly random tokens',
-      'bytesPerWeight: in memory once loaded; fileBytesPerWeight: on disk and on the wire',
-    ],
-  }
+  return samples
 }
 
 type Samples = Record<string, readonly number[]>

@@ -1,21 +1,15 @@
 /**
- * Writes a Llama in bfloat16 as a GGUF file in one of ggml's formats, every matrix alike (`llama-quantize --pure`). For
- * speed only: the file has names for tokens instead of their texts, and the rows of q and k stay in their order, so that its text would be wrong.
+ * Writes a Llama in bfloat16 as a GGUF file in one of ggml's formats, every matrix alike (`llama-quantize --pure`); matrices
+ * whose rows are no whole blocks of it are in Q8_0. The file has names for tokens instead of their texts.
  */
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises'
-import { openModel, type ModelConfig, type ModelSource } from '@shoal/model'
+import { openModel, widen, type ModelConfig, type ModelSource } from '@shoal/model'
 import { openFolder } from '@shoal/model/node'
 import { aligned, ggufHeader, type GgufEntry, type GgufValue } from './gguf-header.ts'
-import {
-  blockValues,
-  ggmlFormats,
-  quantiseRows,
-  type GgmlFormat,
-  type GgmlFormatName,
-} from './quantise-rows.ts'
+import { ggmlFormats, quantiseRows, type GgmlFormat, type GgmlFormatName } from './quantise-rows.ts'
 
-/** Rows that are converted at once: a few MiB. */
-const rowsAtOnce = 256
+/** Rows that are converted at once: a few MiB, and whole heads of every usual size. */
+const rowsAtOnce = 512
 
 const outerNames: Readonly<Record<string, string>> = {
   'model.embed_tokens.weight': 'token_embd.weight',
@@ -61,6 +55,7 @@ export async function writeGgufCopy(folder: string, path: string, format: GgmlFo
 
 interface Copied extends GgufEntry {
   readonly of: string
+  readonly format: GgmlFormat
 }
 
 async function writeTensors(source: ModelSource, format: GgmlFormat, file: FileHandle): Promise<void> {
@@ -69,13 +64,17 @@ async function writeTensors(source: ModelSource, format: GgmlFormat, file: FileH
   const header = ggufHeader(metadataOf(source.config), entries)
   await file.write(header)
   let at = header.byteLength
-  for (const { of, shape, byteLength } of entries) {
+  for (const { of, shape, byteLength, format: own } of entries) {
     const [rows] = shape as [number]
     let place = at
     for (let row = 0; row < rows; row += rowsAtOnce) {
       const read = await source.tensors.readRows(of, row, Math.min(rows, row + rowsAtOnce))
-      const values = widenBfloat16(read.bytes)
-      const bytes = shape.length === 1 ? new Uint8Array(values.buffer) : quantiseRows(format, values)
+      const widened = widen(read)
+      const values = isTurned(of) ? interleaved(widened, source.config.headSize, shape[1] ?? 1) : widened
+      const bytes =
+        shape.length === 1
+          ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+          : quantiseRows(own, values)
       await file.write(bytes, 0, bytes.byteLength, place)
       place += bytes.byteLength
     }
@@ -90,10 +89,28 @@ async function entryOf(source: ModelSource, of: string, format: GgmlFormat): Pro
   const count = shape.reduce((product, size) => product * size, 1)
   const name = nameOf(of)
   // Vectors stay float32, as in every GGUF file.
-  if (shape.length === 1) return { of, name, shape, type: 0, byteLength: count * 4 }
+  if (shape.length === 1) return { of, name, shape, format, type: 0, byteLength: count * 4 }
+  const fitting = shape[1]! % format.blockValues === 0 ? format : ggmlFormats.Q8_0
+  const { blockValues, blockBytes, type: typeNumber } = fitting
   if (shape[1]! % blockValues !== 0)
     throw new Error(`llama.cpp is compared on matrices of whole blocks of ${blockValues} columns`)
-  return { of, name, shape, type: format.type, byteLength: (count / blockValues) * format.blockBytes }
+  const byteLength = (count / blockValues) * blockBytes
+  return { of, name, shape, format: fitting, type: typeNumber, byteLength }
+}
+
+/** llama.cpp turns neighbouring channels of q and k, where the checkpoint has pairs half a head apart. */
+const isTurned = (of: string): boolean => /\.(q|k)_proj\.weight$/.test(of)
+
+/** Row `2i + half` of a head of the file is row `half · headSize/2 + i` of the checkpoint. @param values whole heads */
+function interleaved(values: Float32Array, headSize: number, columns: number): Float32Array {
+  const turned = new Float32Array(values.length)
+  const rows = values.length / columns
+  for (let row = 0; row < rows; row += 1) {
+    const inHead = row % headSize
+    const from = row - inHead + (inHead % 2) * (headSize / 2) + Math.floor(inHead / 2)
+    turned.set(values.subarray(from * columns, (from + 1) * columns), row * columns)
+  }
+  return turned
 }
 
 function nameOf(of: string): string {
@@ -120,7 +137,7 @@ function metadataOf(config: ModelConfig): (readonly [string, GgufValue])[] {
     ...Object.entries(counts).map(([key, uint32]) => [`llama.${key}`, { uint32 }] as const),
     ['llama.attention.layer_norm_rms_epsilon', { float32: config.normEpsilon }],
     ['llama.rope.freq_base', { float32: config.rope.theta }],
-    ...vocabulary(config.vocabularySize),
+    ...vocabulary(config.vocabularySize, config.bosTokenId ?? 1),
   ]
 }
 
@@ -128,7 +145,7 @@ function metadataOf(config: ModelConfig): (readonly [string, GgufValue])[] {
 const tokenTypes = { normal: 1, unknown: 2, control: 3, byte: 6 } as const
 
 /** A vocabulary of this size in the form of SentencePiece, which llama.cpp asks for its special tokens. */
-function vocabulary(size: number): (readonly [string, GgufValue])[] {
+function vocabulary(size: number, bosTokenId: number): (readonly [string, GgufValue])[] {
   const firstByte = 3
   const texts: string[] = []
   const types = new Int32Array(size)
@@ -147,16 +164,9 @@ function vocabulary(size: number): (readonly [string, GgufValue])[] {
     ['tokenizer.ggml.scores', { float32s: new Float32Array(size) }],
     ['tokenizer.ggml.token_type', { int32s: types }],
     ['tokenizer.ggml.unknown_token_id', { uint32: 0 }],
-    ['tokenizer.ggml.bos_token_id', { uint32: 1 }],
+    ['tokenizer.ggml.bos_token_id', { uint32: bosTokenId }],
     ['tokenizer.ggml.eos_token_id', { uint32: 2 }],
   ]
-}
-
-function widenBfloat16(bytes: Uint8Array): Float32Array<ArrayBuffer> {
-  const words = new Uint16Array(bytes.slice().buffer)
-  const wide = new Uint32Array(words.length)
-  for (let i = 0; i < words.length; i += 1) wide[i] = words[i]! << 16
-  return new Float32Array(wide.buffer)
 }
 
 async function exists(path: string): Promise<boolean> {

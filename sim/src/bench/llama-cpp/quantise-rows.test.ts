@@ -1,6 +1,7 @@
 import { seededRandom } from '@shoal/host'
 import { expect, test } from 'vitest'
-import { ggmlFormats, quantiseRows, writeFloat16 } from './quantise-rows.ts'
+import { ggmlFormats, quantiseRows } from './quantise-rows.ts'
+import { writeFloat16 } from './write-float16.ts'
 
 const random = seededRandom(7)
 const values = Float32Array.from({ length: 96 }, (_, i) =>
