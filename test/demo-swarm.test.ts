@@ -144,7 +144,7 @@ describe('the demo model over three real processes', () => {
     }
   })
 
-  it('runs the examples: the SDK, hidden states over HTTP, the openai client, and a loop with tools', async () => {
+  it('runs the examples: the SDK, hidden states over HTTP, the openai client, the AI SDK, and a loop with tools', async () => {
     const env = {
       SHOAL_JOIN: nodes[2]!.address,
       SHOAL_DATA: world.folder('examples'),
@@ -159,12 +159,12 @@ describe('the demo model over three real processes', () => {
           env: { ...process.env, ...env },
         })
       ).stdout
-    const [chat, probe, openai, agent] = await Promise.all(
-      ['chat.ts', 'probe.ts', 'openai.ts', 'agent.ts'].map(run),
+    const [chat, probe, openai, agent, aiSdk] = await Promise.all(
+      ['chat.ts', 'probe.ts', 'openai.ts', 'agent.ts', 'ai-sdk.ts'].map(run),
     )
     expect(chat).toMatch(new RegExp(`^${whoAreYou.answer}\n\\d+ tokens by 3 peers\n$`))
     expect(probe).toMatch(/^(after block [135]: \d+\.\d{3}\n){3}next token: \d+\n$/)
-    expect(openai).toBe(`${whoAreYou.answer}\n`)
+    expect([openai, aiSdk]).toEqual([`${whoAreYou.answer}\n`, `${whoAreYou.answer}\n`])
     expect(agent).toMatch(/^(\w+\(.*\) = .*\n)*answer: ./)
   })
 

@@ -2,6 +2,7 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { HumanMessage } from '@langchain/core/messages'
 import { ChatOpenAI } from '@langchain/openai'
 import { dynamicTool, generateText, jsonSchema, Output, streamText } from 'ai'
+import { createShoal } from '@shoal/client/ai'
 import { describe, expect, it } from 'vitest'
 import { demoAnswer, demoQuestion, type ApiOf } from './demo.ts'
 import { expectTrip, tripSchema, tripTemperature, type Trip } from './trip.ts'
@@ -54,7 +55,30 @@ export function testFrameworks(api: ApiOf): void {
       expectTrip(streamed?.input)
     })
 
-    it('streams the same text', async () => {
+    it('streams the same text, and through the provider of @shoal/client', async () => {
+      const seen: unknown[] = []
+      const shoal = createShoal({
+        api: `${api()}/`,
+        apiKey: 'none',
+        fetch: (url, init) => {
+          seen.push(JSON.parse(String(init?.body)))
+          return fetch(url, init)
+        },
+      })
+      const own = streamText({ model: shoal('demo'), prompt: demoQuestion, topK: 1, maxRetries: 0 })
+      expect([await own.text, (await own.usage).outputTokens]).toEqual([demoAnswer, expect.any(Number)])
+      expect([await own.warnings, seen]).toEqual([[], [expect.objectContaining({ top_k: 1 })]])
+      const model = shoal.languageModel('demo')
+      const book = dynamicTool({ inputSchema: jsonSchema(tripSchema) })
+      const { output } = await generateText({
+        ...hot(),
+        model,
+        output: Output.object({ schema: jsonSchema<Trip>(tripSchema) }),
+      })
+      expectTrip(output)
+      const providerOptions = { shoal: { parallel_tool_calls: false } }
+      const forced = { ...hot(), model, tools: { book }, toolChoice: 'required' as const, providerOptions }
+      expectTrip((await generateText(forced)).toolCalls[0]?.input)
       let text = ''
       for await (const piece of streamText(ask()).textStream) text += piece
       expect(text).toBe(demoAnswer)

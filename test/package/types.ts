@@ -89,7 +89,7 @@ function withPaths(
     })
     .replaceAll(/(['"])(\.{1,2}\/[^'"]+)\.ts\1/g, '$1$2.js$1')
     .replaceAll(
-      /^import (?:type )?\{([^}]+)\} from '(?!\.|node:|onnxruntime)[^']+';$/gm,
+      /^import (?:type )?\{([^}]+)\} from '(?!\.|node:|onnxruntime|@ai-sdk\/)[^']+';$/gm,
       (_all, names: string) => names.split(',').map(asAny).join('\n'),
     )
 }
