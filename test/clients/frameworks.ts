@@ -61,7 +61,7 @@ export function testFrameworks(api: ApiOf): void {
         api: `${api()}/`,
         apiKey: 'none',
         fetch: (url, init) => {
-          seen.push(JSON.parse(String(init?.body)))
+          seen.push(JSON.parse(init?.body as string))
           return fetch(url, init)
         },
       })
