@@ -1,28 +1,64 @@
 /**
- * `npm run fuzz [-- --minutes N] [--seed SEED]`: gives damaged frames of every protocol to every decoder for so long. Each
- * finding is printed with its input; add the input to `fuzz/corpus/frames.json` when it is fixed. Exit status 1 when
- * there was one.
+ * `npm run fuzz [-- --minutes N] [--seed SEED] [--target frames|http|all]`: for half of the time, damaged frames of every
+ * protocol go to every decoder, and then damaged requests to the HTTP API of a real node. Each finding is printed with its
+ * input; add the input to `fuzz/corpus/` when it is fixed. Exit status 1 when there was one.
  */
 import { parseArgs } from 'node:util'
 import { systemClock } from '@shoal/host/node'
-import { fuzzDecoders, processorClock } from './fuzz/fuzz-decoders.ts'
+import { fuzzDecoders, processorClock, type FuzzFinding } from './fuzz/fuzz-decoders.ts'
+import { fuzzHttp } from './fuzz/http/fuzz-http.ts'
+import { withRealNode } from './fuzz/http/real-node.ts'
 
-const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } })
-const minutes = Number(values.minutes ?? '1')
-const firstSeed = Number(values.seed ?? '1')
-if (!(minutes > 0) || !Number.isSafeInteger(firstSeed))
-  throw new Error('usage: npm run fuzz -- [--minutes N] [--seed SEED], with a positive number of minutes')
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    target: { type: 'string', default: 'all' },
+  },
+})
+const [minutes, firstSeed] = [Number(values.minutes), Number(values.seed)]
+const targets = values.target === 'all' ? ['frames', 'http'] : [values.target]
+if (
+  !(minutes > 0) ||
+  !Number.isSafeInteger(firstSeed) ||
+  !targets.every((target) => target === 'frames' || target === 'http')
+)
+  throw new Error(
+    'usage: npm run fuzz -- [--minutes N] [--seed SEED] [--target frames|http|all], with a positive number of minutes',
+  )
 
-const endMs = systemClock.nowMs() + minutes * 60_000
 const perSeed = 1_000_000
-let [inputs, accepted] = [0, 0]
-for (let seed = firstSeed; systemClock.nowMs() < endMs; seed += 1) {
-  const goesOn = (done: number): boolean => done < perSeed && systemClock.nowMs() < endMs
-  const report = fuzzDecoders({ seed, clock: processorClock, goesOn })
-  inputs += report.inputs
-  accepted += report.accepted
-  console.log(`seed ${seed}: ${report.inputs} inputs, slowest ${report.slowestMs.toFixed(1)} ms`)
-  for (const { decoder, what, inputHex } of report.findings) console.log(`${decoder} ${what}: ${inputHex}`)
-  if (report.findings.length > 0) process.exitCode = 1
+
+function tell(findings: readonly FuzzFinding[]): void {
+  for (const { decoder, what, inputHex } of findings) console.log(`${decoder} ${what}: ${inputHex}`)
+  if (findings.length > 0) process.exitCode = 1
 }
-console.log(`${inputs} inputs, of which ${accepted} were messages`)
+
+function fuzzFrames(endMs: number): void {
+  let [inputs, accepted] = [0, 0]
+  for (let seed = firstSeed; systemClock.nowMs() < endMs; seed += 1) {
+    const goesOn = (done: number): boolean => done < perSeed && systemClock.nowMs() < endMs
+    const report = fuzzDecoders({ seed, clock: processorClock, goesOn })
+    inputs += report.inputs
+    accepted += report.accepted
+    console.log(`seed ${seed}: ${report.inputs} inputs, slowest ${report.slowestMs.toFixed(1)} ms`)
+    tell(report.findings)
+  }
+  console.log(`${inputs} inputs, of which ${accepted} were messages`)
+}
+
+/** What ends the node is one of the last eight requests before the finding. */
+async function fuzzApi(lengthMs: number): Promise<void> {
+  await withRealNode(async (api) => {
+    const endMs = systemClock.nowMs() + lengthMs
+    const goesOn = (): boolean => systemClock.nowMs() < endMs
+    const { inputs, statuses, findings } = await fuzzHttp({ seed: firstSeed, api, goesOn })
+    tell(findings)
+    const counts = [...statuses].sort().map(([status, times]) => `${status} ${times}`)
+    console.log(`${inputs} requests, answered by ${counts.join(', ')}`)
+  })
+}
+
+const shareMs = (minutes * 60_000) / targets.length
+if (targets.includes('frames')) fuzzFrames(systemClock.nowMs() + shareMs)
+if (targets.includes('http')) await fuzzApi(shareMs)

@@ -17,6 +17,7 @@ import {
   AttackerProcess,
   attacks,
   createRawPeer,
+  fuzzHttp,
   openOf,
   readFrames,
   stepOf,
@@ -237,6 +238,13 @@ describe.skipIf(process.platform !== 'linux')(
         expect(counts[what] ?? 0, what).toBeLessThanOrEqual(times)
       if (name === 'single-bytes')
         expect((cpuSeconds() - cpuBefore) / (counts['requests'] ?? 1)).toBeLessThan(requestCpuSecondsMost)
+    })
+
+    // `npm run fuzz -- --target http` sends more.
+    it('300 damaged requests to the API are each answered, and by no fault of the node', async () => {
+      const report = await fuzzHttp({ seed: 1, api: target.api!, goesOn: (done) => done < 300 })
+      expect(report.findings).toEqual([])
+      expect(report.statuses.get('400')).toBeGreaterThan(100)
     })
 
     it('no false evidence counts: the node has convicted nobody', async () => {
