@@ -54,7 +54,7 @@ async function fuzzApi(lengthMs: number): Promise<void> {
     const goesOn = (): boolean => systemClock.nowMs() < endMs
     const { inputs, statuses, findings } = await fuzzHttp({ seed: firstSeed, api, goesOn })
     tell(findings)
-    const counts = [...statuses].sort().map(([status, times]) => `${status} ${times}`)
+    const counts = [...statuses].map(([status, times]) => `${status} ${times}`).sort()
     console.log(`${inputs} requests, answered by ${counts.join(', ')}`)
   })
 }
