@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import OpenAI from 'openai'
@@ -91,6 +91,31 @@ describe('the demo model over three real processes', () => {
       await world.run(['generate', ...words, '--local']),
     ]
     expect(generated(swarm).tokenIds).toEqual(generated(local).tokenIds)
+  })
+
+  it('draws the same tokens for a client that holds neither embedding nor head', async () => {
+    const folder = world.folder('thin')
+    const { address } = nodes[0]!
+    const options = { temperature: 1.1, seed: 5, maxTokens: 24 }
+    const thin = await connect({ join: [address], placement: 'thin', dataFolder: folder })
+    try {
+      const local = await connect({ model: 'demo', local: true, dataFolder: world.folder('whole') })
+      try {
+        for (const more of [{ topP: 0.9 }, { topK: 5 }, { temperature: 0 }]) {
+          const [here, there] = await Promise.all(
+            [local, thin].map((client) => client.generate('Tell me a story.', { ...options, ...more })),
+          )
+          expect(there?.tokenIds).toEqual(here?.tokenIds)
+        }
+      } finally {
+        await local.close()
+      }
+    } finally {
+      await thin.close()
+    }
+    const files = readdirSync(folder, { recursive: true }).map(String)
+    expect(files.some((file) => file.endsWith('manifest.cbor'))).toBe(true)
+    expect(files.filter((file) => file.endsWith('.bin'))).toEqual([])
   })
 
   it('serves the openai client, with and without streaming', async () => {

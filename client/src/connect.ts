@@ -13,6 +13,11 @@ export interface ConnectOptions {
   readonly manifest?: string
   /** REF of a small model with the same tokenizer, which proposes tokens for the swarm to check; `none`: nothing is drafted. The answers are the same. */
   readonly draft?: string
+  /**
+   * `thin`: a peer computes embedding and head too, so that nothing is fetched or computed here. That peer sees the text.
+   * `private`, the default: this process does, and peers see hidden states only.
+   */
+  readonly placement?: 'private' | 'thin'
   /** Compute in this process, without a network; needs `model`. */
   readonly local?: boolean
   /** `f32`, `int8[:BLOCK]`, `int4[:BLOCK]`: refused when the swarm has another. */
@@ -59,6 +64,8 @@ async function openLocally(options: ConnectOptions): Promise<SwarmClient> {
       'bad-request',
       '`local` computes without a swarm and `join` asks one: choose one of them',
     )
+  if (options.placement === 'thin')
+    throw new ShoalError('bad-request', '`placement: "thin"` needs peers, and `local` has none')
   if (options.model === undefined)
     throw new ShoalError(
       'bad-request',
@@ -94,6 +101,7 @@ async function joinSwarm(options: ConnectOptions): Promise<SwarmClient> {
     manifestId: options.manifest,
     join: options.join,
     draft: options.draft,
+    placement: options.placement,
     replacementWaitMs: options.replacementWaitMs,
   })
   try {

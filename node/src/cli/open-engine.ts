@@ -3,7 +3,7 @@ import type { ClientOptions, SwarmFunctions } from '../swarm-port.ts'
 import { printableLines, ShoalError, timeLimit } from '@shoal/host'
 import { threadsOf, type CommandContext } from './context.ts'
 import { blockNames, missingBlocks } from './missing-blocks.ts'
-import type { AuditKind, JoinFlags, ModelFlags } from './options.ts'
+import type { AuditKind, JoinFlags, ModelFlags, Placement } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface OpenedEngine {
@@ -17,7 +17,7 @@ export interface OpenedEngine {
 
 export interface EngineFlags extends ModelFlags, JoinFlags {
   readonly local?: boolean
-  readonly placement?: string
+  readonly placement?: Placement
   readonly draft?: string
   readonly audit?: AuditKind
 }
@@ -39,9 +39,9 @@ export function checkEngineFlags(flags: EngineFlags): void {
     throw new UsageError(
       '--draft proposes tokens to a swarm, which checks several at once: give --join too, or leave --draft out',
     )
-  if (flags.placement === 'thin')
+  if (!joined && flags.placement === 'thin')
     throw new UsageError(
-      '--placement thin is not supported yet; leave it out to keep embedding and head here',
+      '--placement thin lets a peer compute embedding and head: give --join too, or leave --placement out',
     )
 }
 
@@ -88,6 +88,7 @@ export async function openEngine(
     ...(model !== undefined && { model }),
     ...(weights !== undefined && { weights }),
     ...(flags.draft !== undefined && { draft: flags.draft }),
+    ...(flags.placement !== undefined && { placement: flags.placement }),
     audits: { reruns: flags.audit === 'reruns' },
   }
   const peer = await swarm.connectClient(context, options)

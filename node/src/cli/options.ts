@@ -147,14 +147,17 @@ export function addDraftOption(command: Command): Command {
 
 export interface PlacementFlags extends DraftFlags {
   readonly audit?: AuditKind
-  readonly placement: string
+  readonly placement: Placement
 }
+
+/** Where a coordinator's embedding and head are computed. */
+export type Placement = 'private' | 'thin'
 
 export function addPlacementOption(command: Command): Command {
   return addDraftOption(addAuditOption(command)).addOption(
     new Option(
       '--placement <KIND>',
-      'where embedding and head are computed: private = in this process, so that no peer sees text',
+      'where embedding and head are computed: private = in this process, so that no peer sees text; thin = by a peer, which then sees the text, so that nothing is fetched or computed here',
     )
       .choices(['private', 'thin'])
       .default('private'),

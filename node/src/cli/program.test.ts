@@ -103,7 +103,10 @@ test.each([
   ['generate hello', /which model\?/],
   ['generate hello world --model demo', /give one PROMPT/],
   ['generate hello --model demo --local --join /ip4/1.2.3.4/tcp/1', /choose one of them/],
-  ['generate hello --model demo --placement thin', /thin is not supported yet/],
+  [
+    'generate hello --model demo --placement thin',
+    /--placement thin lets a peer compute embedding and head: give --join too/,
+  ],
   ['generate hello --model demo --temperature hot', /number from 0 to 100/],
   ['generate hello --model demo --top-p 2', /number from 0 to 1/],
   ['generate hello --model demo --seed -1', /whole number from 0 to 4294967295/],

@@ -103,6 +103,7 @@ export {
 } from './packing/profile.ts'
 export { memoryFiles, memoryReader, type ModelFiles, type RangeReader } from './sources/range-reader.ts'
 export { createSampler, greedy, type Sampler } from './sampling/sampler.ts'
+export { largestCandidates } from './sampling/largest-candidates.ts'
 export { logprobs, topLogprobsMax, type TokenLogprob } from './sampling/logprobs.ts'
 export { createStopFilter, type StopFilter } from './tokenizer/decoding/stop-filter.ts'
 export { createTokenizer, type TokenizerOptions } from './tokenizer/tokenizer.ts'

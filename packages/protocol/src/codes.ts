@@ -54,4 +54,9 @@ export const codes = {
   'direct-offer': 0x51,
 
   evidence: 0x60,
+
+  embed: 0x70,
+  logits: 0x71,
+  'vocabulary-rows': 0x72,
+  'vocabulary-failed': 0x73,
 } as const

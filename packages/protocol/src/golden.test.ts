@@ -1,14 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import {
   decodeBlob,
+  decodeVocabulary,
   decodeHello,
   decodeMembers,
   encodeBlob,
+  encodeVocabulary,
   encodeHello,
   encodeMembers,
   protocols,
   protocolVersion,
   type BlobMessage,
+  type VocabularyMessage,
   type Hello,
   type MembersMessage,
   type Refused,
@@ -129,6 +132,34 @@ const blobs: [BlobMessage, Uint8Array, string][] = [
   ],
 ]
 
+const vocabularies: [VocabularyMessage, Uint8Array, string][] = [
+  [
+    { type: 'embed', request: 1, rows: 2 },
+    bytes('030000000f000000'),
+    '70001000a264726f77730267726571756573740100000000030000000f000000',
+  ],
+  [
+    { type: 'logits', request: 3, rows: 1, best: 40 },
+    bytes('0000803f000000400000404000008040'),
+    '71001700a36462657374182864726f77730167726571756573740300000000000000803f000000400000404000008040',
+  ],
+  [
+    { type: 'vocabulary-rows', request: 1, rows: 2 },
+    bytes('0000404000004040000040400000404000007041000070410000704100007041'),
+    '72001000a264726f777302677265717565737401000000000000404000004040000040400000404000007041000070410000704100007041',
+  ],
+  [
+    {
+      type: 'vocabulary-failed',
+      request: 3,
+      code: 'no-capacity',
+      message: 'this peer could not compute the head',
+    },
+    bytes(''),
+    '73004900a364636f64656b6e6f2d6361706163697479676d657373616765782474686973207065657220636f756c64206e6f7420636f6d70757465207468652068656164677265717565737403000000',
+  ],
+]
+
 describe('the bytes of version 3', () => {
   test('the protocol ids', () => {
     expect(protocolVersion).toBe(3)
@@ -138,6 +169,7 @@ describe('the bytes of version 3', () => {
       members: '/shoal/members/3',
       blobs: '/shoal/blobs/3',
       group: '/shoal/group/3',
+      vocabulary: '/shoal/vocabulary/3',
       audit: '/shoal/audit/3',
       charter: '/shoal/charter/3',
       pair: '/shoal/pair/3',
@@ -155,5 +187,9 @@ describe('the bytes of version 3', () => {
   test.each(blobs)('$type', (message, payload, golden) => {
     expect(hex(encodeBlob(message, payload))).toBe(golden)
     expect(decodeBlob(bytes(golden))).toEqual({ message, payload })
+  })
+  test.each(vocabularies)('$type', (message, payload, golden) => {
+    expect(hex(encodeVocabulary(message, payload))).toBe(golden)
+    expect(decodeVocabulary(bytes(golden))).toEqual({ message, payload })
   })
 })

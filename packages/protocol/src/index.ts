@@ -21,6 +21,15 @@ export {
   type BlobRequest,
 } from './blobs.ts'
 export {
+  decodeVocabulary,
+  encodeVocabulary,
+  type EmbedRequest,
+  type LogitsRequest,
+  type VocabularyAnswer,
+  type VocabularyFailed,
+  type VocabularyMessage,
+} from './vocabulary.ts'
+export {
   decodeDirect,
   encodeDirect,
   type DirectAsk,
@@ -84,7 +93,7 @@ export type {
   StageLeaving,
   Successor,
 } from './session/hand-over-messages.ts'
-export { hiddenRows } from './session/hidden-rows.ts'
+export { bytesOfHidden, hiddenRows } from './session/hidden-rows.ts'
 export { decodeSession, encodeSession } from './session/session.ts'
 export type {
   CloseSession,

@@ -26,6 +26,8 @@ export const limits = {
   maxSumSizes: 8,
   /** Tokens of a vocabulary. The largest have 262,144. */
   maxVocabulary: 4_194_304,
+  /** Best logits of a row, which top-k sampling draws from; for more, the whole row is asked for. */
+  maxBestLogits: 1024,
   /** Payload of an echo, by which a leader measures a link: one piece of a sum. */
   maxEchoBytes: 128 * 1024,
   /** Stages that together take over what one stage releases. Their addresses must fit a header. */

@@ -8,6 +8,8 @@ export const protocols = {
   members: `/shoal/members/${protocolVersion}`,
   blobs: `/shoal/blobs/${protocolVersion}`,
   group: `/shoal/group/${protocolVersion}`,
+  /** Embedding and head for clients that hold neither. */
+  vocabulary: `/shoal/vocabulary/${protocolVersion}`,
   audit: `/shoal/audit/${protocolVersion}`,
   charter: `/shoal/charter/${protocolVersion}`,
   /** At a door of its own, beside the swarm: pairing by PIN. */

@@ -6,10 +6,12 @@ import {
   decodeHello,
   decodeMembers,
   decodeSession,
+  decodeVocabulary,
   encodeBlob,
   encodeHello,
   encodeMembers,
   encodeSession,
+  encodeVocabulary,
   hiddenRows,
   limits,
 } from './index.ts'
@@ -80,6 +82,13 @@ describe('a message is decoded as it was encoded', () => {
       }),
     )
   })
+  test('embedding and head', () => {
+    fc.assert(
+      fc.property(any.vocabulary, ({ message, payload }) => {
+        expect(decodeVocabulary(join(encodeVocabulary(message, payload)))).toEqual({ message, payload })
+      }),
+    )
+  })
   test('an error message that is too long is cut between two characters', () => {
     const message = {
       type: 'refused',
@@ -93,13 +102,14 @@ describe('a message is decoded as it was encoded', () => {
 })
 
 describe('hostile bytes', () => {
-  const decoders = { decodeHello, decodeSession, decodeMembers, decodeBlob }
+  const decoders = { decodeHello, decodeSession, decodeMembers, decodeBlob, decodeVocabulary }
   const frames = fc.oneof(
     any.hello.map(encodeHello),
     any.plainSessionMessage.map((message) => encodeSession(message)),
     any.stepMessage.map(({ message, hidden }) => encodeSession(message, hidden)),
     any.members.map(encodeMembers),
     any.blob.map(({ message, payload }) => encodeBlob(message, payload)),
+    any.vocabulary.map(({ message, payload }) => encodeVocabulary(message, payload)),
   )
 
   function decodesOrRefuses(bytes: Uint8Array): void {
@@ -118,7 +128,7 @@ describe('hostile bytes', () => {
   })
   test('random headers behind every type code are decoded or refused as bad-frame', () => {
     const property = fc.property(
-      fc.integer({ min: 0, max: 0x40 }),
+      fc.integer({ min: 0, max: 0x80 }),
       fc.uint8Array({ maxLength: 120 }),
       (code, header) => {
         const frame = new Uint8Array(4 + ((header.length + 3) & ~7) + 8)

@@ -9,6 +9,7 @@ import {
   decodeMembers,
   decodeSession,
   decodeSteps,
+  decodeVocabulary,
   hiddenRows,
   readReceipt,
 } from '@shoal/protocol'
@@ -29,6 +30,7 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   },
   members: (bytes) => void decodeMembers(bytes),
   blobs: (bytes) => void decodeBlob(bytes),
+  vocabulary: (bytes) => void decodeVocabulary(bytes),
   group: (bytes) => void decodeGroup(bytes),
   direct: (bytes) => void decodeDirect(bytes),
   evidence: (bytes) => void decodeEvidence(bytes),

@@ -2,7 +2,13 @@ import { seededRandom, type Logger } from '@shoal/host'
 import { createMembership, type Membership } from '@shoal/membership'
 import type { MemoryNetwork, Transport } from '@shoal/network'
 import type { Engine } from '@shoal/swarm'
-import { coordinate, createSwarmView, type Planner, type SwarmView } from '@shoal/swarm/components'
+import {
+  coordinate,
+  createSwarmView,
+  ownVocabulary,
+  type Planner,
+  type SwarmView,
+} from '@shoal/swarm/components'
 import type { EventLoop } from './event-loop.ts'
 import { createLife, type Life } from './life.ts'
 import type { TinyModel } from './tiny-model.ts'
@@ -61,7 +67,7 @@ export async function startSimulatedClient(
         return route
       },
     },
-    device: model.device,
+    vocabulary: await ownVocabulary(model.device),
     tokenizer: null,
     defaultSampling: { temperature: 0, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0 },
   })

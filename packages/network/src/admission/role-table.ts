@@ -10,6 +10,7 @@ const leastRoles: Readonly<Record<string, Role>> = {
   [protocols.members]: 'client',
   [protocols.blobs]: 'client',
   [protocols.session]: 'client',
+  [protocols.vocabulary]: 'client',
   [protocols.charter]: 'client',
   [protocols.direct]: 'client',
   // Evidence is checked by whoever receives it; a client that was lied to may tell the members.

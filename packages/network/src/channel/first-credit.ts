@@ -18,6 +18,8 @@ const openersFirstBytes: Readonly<Record<string, number>> = {
   [protocols.session]: 2 * limits.firstCreditBytes,
   // Some fifty requests: a fetcher has at most eight under way.
   [protocols.blobs]: limits.firstCreditBytes,
+  // A chunk of a prompt's hidden states at the usual size, or some hundred rows of one token.
+  [protocols.vocabulary]: 16 * limits.firstCreditBytes,
   // Echoes of 128 KiB, by which a leader measures a link. A rank that joins a group widens the channel.
   [protocols.group]: 4 * limits.firstCreditBytes,
   // One question.

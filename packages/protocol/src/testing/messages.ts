@@ -4,6 +4,7 @@ import { receiptLimits } from '../receipts/limits.ts'
 import type { BlobMessage } from '../blobs.ts'
 import type { Hello, Refused } from '../hello.ts'
 import type { MembersMessage } from '../members.ts'
+import type { VocabularyMessage } from '../vocabulary.ts'
 import type { SessionMessage } from '../session/session-messages.ts'
 
 /** Arbitrary valid messages of each protocol, for property tests. */
@@ -251,5 +252,30 @@ export const blob: fc.Arbitrary<{ message: BlobMessage; payload: Uint8Array }> =
     })),
   fc
     .record({ type: fc.constant('no-blob' as const), request: uint32, code: id, message: sentence })
+    .map((message) => ({ message, payload: new Uint8Array(0) })),
+)
+
+const rows = fc.integer({ min: 1, max: limits.maxRowsPerStep })
+
+export const vocabulary: fc.Arbitrary<{ message: VocabularyMessage; payload: Uint8Array }> = fc.oneof(
+  fc.record({ type: fc.constant('embed' as const), request: uint32, rows }).map((message) => ({
+    message,
+    payload: new Uint8Array(message.rows * Uint32Array.BYTES_PER_ELEMENT),
+  })),
+  fc.record({
+    message: fc.record({
+      type: fc.constant('logits' as const),
+      request: uint32,
+      rows,
+      best: fc.integer({ min: 0, max: limits.maxBestLogits }),
+    }),
+    payload: bytes(2000),
+  }),
+  fc.record({
+    message: fc.record({ type: fc.constant('vocabulary-rows' as const), request: uint32, rows }),
+    payload: bytes(2000),
+  }),
+  fc
+    .record({ type: fc.constant('vocabulary-failed' as const), request: uint32, code: id, message: sentence })
     .map((message) => ({ message, payload: new Uint8Array(0) })),
 )

@@ -1,7 +1,6 @@
 import type { Clock, Logger, Random } from '@shoal/host'
 import type { IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
-import type { Device } from '@shoal/runtime'
 import { createCoordinator } from '@shoal/session'
 import type { AuditDesk } from '../audit/audit-desk.ts'
 import type { Reputation } from '../trust/reputation.ts'
@@ -12,6 +11,7 @@ import { createSessionOpener } from './opening/session-opener.ts'
 import { timeCoordinatorWork } from './time-coordinator-work.ts'
 import type { ConstraintDependencies } from './constrained/constraint.ts'
 import { inScope, type Scope } from '../scope.ts'
+import type { VocabularySource } from '../vocabulary/vocabulary.ts'
 import type { Engine } from '../types.ts'
 import type { SamplingOptions, Tokenizer } from '@shoal/model'
 
@@ -22,7 +22,8 @@ export interface CoordinateDependencies extends Pick<ConstraintDependencies, 'op
   readonly logger: Logger
   readonly manifest: IdentifiedManifest
   readonly routes: Pick<SwarmView, 'find' | 'serving' | 'predictTokenMs'>
-  readonly device: Device
+  /** Embedding and head; released when the engine is closed, or could not be opened. */
+  readonly vocabulary: VocabularySource
   /** What this peer has seen of others: stages with a bad reputation are avoided. Empty by default. */
   readonly reputation?: Reputation | undefined
   /** Receives the receipts of all sessions and audits some of them; when absent, nothing is audited. */
@@ -40,18 +41,16 @@ export interface CoordinateDependencies extends Pick<ConstraintDependencies, 'op
   readonly replacementWaitMs?: number | undefined
 }
 
-/** An engine over a swarm: embedding and head here, blocks along routes of peers. Needs units `embed` and `head`. */
+/** An engine over a swarm: blocks along routes of peers, embedding and head from `vocabulary`. */
 export function coordinate(dependencies: CoordinateDependencies): Promise<Engine> {
   return inScope((scope) => open(dependencies, scope))
 }
 
 async function open(dependencies: CoordinateDependencies, scope: Scope): Promise<Engine> {
-  const { manifest, device } = dependencies
+  const { manifest, vocabulary } = dependencies
   const { config } = manifest.manifest
-  const embedding = await device.loadEmbedding()
-  scope.onClose(() => embedding.release())
-  const head = await device.loadHead()
-  scope.onClose(() => head.release())
+  scope.onClose(() => vocabulary.release())
+  const { embedding, head } = vocabulary.for(0)
   const ownMs = await timeCoordinatorWork(dependencies.clock, embedding, head)
   const { replacementWaitMs, audits } = dependencies
   const coordinator = createCoordinator(dependencies, {
@@ -66,6 +65,7 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
     ...dependencies,
     embedding,
     head,
+    vocabularyFor: (best) => vocabulary.for(best),
     speculates: dependencies.speculates ?? true,
     openSession: (tokenBudget, signal, prompt) =>
       openSession(

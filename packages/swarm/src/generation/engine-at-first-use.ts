@@ -4,16 +4,19 @@ import type { Device } from '@shoal/runtime'
 import { coordinate, type CoordinateDependencies } from './coordinate.ts'
 import type { Engine } from '../types.ts'
 import type { ModelStore } from '../weights/model-store.ts'
+import { ownVocabulary, type VocabularySource } from '../vocabulary/vocabulary.ts'
 import type { DraftModel } from './drafting/draft-model.ts'
 import { createRunningAnswers, type RunningAnswers } from './running-answers.ts'
 
 export interface EngineAtFirstUseDependencies extends Omit<
   CoordinateDependencies,
-  'tokenizer' | 'defaultSampling' | 'device' | 'draft'
+  'tokenizer' | 'defaultSampling' | 'vocabulary' | 'draft'
 > {
   readonly store: Pick<ModelStore, 'ensureUnits' | 'tokenizer' | 'defaultSampling'>
-  /** Called once; whoever opened it closes it. */
+  /** Computes embedding and head. Called once; whoever opened it closes it. */
   device(): Promise<Device>
+  /** Embedding and head of a peer in place of those of the device. */
+  readonly thin?: (() => VocabularySource) | undefined
   /** Called once, when the engine is opened; absent where nothing but the text itself is drafted from. */
   readonly draft?: (() => Promise<DraftModel>) | undefined
 }
@@ -40,19 +43,25 @@ export function createEngineAtFirstUse(dependencies: EngineAtFirstUseDependencie
       throw error
     }
   }
+  const openVocabulary = async (): Promise<VocabularySource> => {
+    if (dependencies.thin !== undefined) return dependencies.thin()
+    await store.ensureUnits(['embed', 'head'], closing.signal)
+    closing.signal.throwIfAborted()
+    device ??= dependencies.device()
+    return ownVocabulary(await device)
+  }
   const open = async (): Promise<Engine> => {
     const { signal } = closing
-    await store.ensureUnits(['embed', 'head'], signal)
     const tokenizer = await store.tokenizer(signal)
     const defaultSampling = await store.defaultSampling(signal)
     signal.throwIfAborted()
-    device ??= dependencies.device()
     draft ??= openDraft()
+    const drafts = await draft
     const engine = await coordinate({
       openMatchers: createMatchers,
       ...dependencies,
-      device: await device,
-      draft: await draft,
+      vocabulary: await openVocabulary(),
+      draft: drafts,
       tokenizer,
       defaultSampling,
     })

@@ -4,6 +4,7 @@ import { createSampler, type Sampler, type SamplingOptions } from '@shoal/model'
 import type { EmbeddingTable, HeadRunner } from '@shoal/runtime'
 import { generateTokens, type HiddenSession, type TokenSampler } from '@shoal/session'
 import type { Engine, GenerateEvent, GenerateRequest } from '../types.ts'
+import { bestLogitsNeeded, type Vocabulary } from '../vocabulary/vocabulary.ts'
 import { createAnswer } from './answer.ts'
 import type { DraftModel } from './drafting/draft-model.ts'
 import { createDrafting } from './drafting/drafting.ts'
@@ -19,6 +20,8 @@ export interface EngineDependencies extends ConstraintDependencies {
   readonly defaultSampling: SamplingOptions
   readonly embedding: EmbeddingTable
   readonly head: HeadRunner
+  /** Embedding and head for one answer, of which the `best` largest logits are needed; as above when absent. */
+  vocabularyFor?(best: number): Vocabulary
   /**
    * All blocks for one generation of at most `tokenBudget` positions: over a route, or in this process.
    * @param prompt what it begins with, and whose it is: the session may have the first rows of that already
@@ -156,14 +159,23 @@ async function* generate(
   }
 }
 
+/** How many of the largest logits of a row are looked at; 0 for all. */
+function bestLogits(
+  { manifest }: EngineDependencies,
+  { sampling, grammar, topLogprobs }: GenerateRequest,
+): number {
+  if (grammar !== undefined || topLogprobs !== undefined) return 0
+  return bestLogitsNeeded(sampling, manifest.manifest.config.vocabularySize)
+}
+
 async function* drawAnswer(
   dependencies: EngineDependencies,
   request: GenerateRequest,
   sampler: TokenSampler,
   answers: AnswersShown,
 ): AsyncGenerator<GenerateEvent> {
-  const { embedding, head } = dependencies
   const { promptIds, maxTokens } = request
+  const { embedding, head } = dependencies.vocabularyFor?.(bestLogits(dependencies, request)) ?? dependencies
   const answer = createAnswer(dependencies, request)
 
   // The last token's own hidden state is never computed, so the budget is one less than prompt plus answer.

@@ -1,6 +1,6 @@
 import { withPaths } from '../view/peer-paths.ts'
 import type { SystemDependencies } from '@shoal/host'
-import { createMembership, membershipProfiles } from '@shoal/membership'
+import { createMembership, membershipProfiles, type Membership } from '@shoal/membership'
 import { createDevice, type Device } from '@shoal/runtime'
 import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
 import { auditReport } from '../audit/report.ts'
@@ -11,12 +11,17 @@ import { createSwarmView } from '../view/swarm-view.ts'
 import { joinModel, type JoinedModel } from '../joining/join-model.ts'
 import { createStatusFigures, type StatusFigures } from '../view/status-figures.ts'
 import { draftsOf } from '../generation/drafting/drafts-of.ts'
+import { createRemoteVocabulary, type VocabularyPeer } from '../vocabulary/remote-vocabulary.ts'
+import type { VocabularySource } from '../vocabulary/vocabulary.ts'
+import { vocabularyPeers } from '../vocabulary/vocabulary-peers.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 
 export interface ClientOptions {
   /** A local copy of the swarm's model: then embedding and head are not fetched from peers. */
   readonly model?: string | undefined
   readonly weights?: string | undefined
+  /** `thin`: a peer that serves blocks computes embedding and head too, and so sees the text; `private` when absent. */
+  readonly placement?: 'private' | 'thin' | undefined
   /** Members of the swarm; or, with `model` or `manifestId`, any Shoal peers: the swarm is then found through them. */
   readonly join: readonly string[]
   /** Join only the swarm of this manifest. */
@@ -61,7 +66,6 @@ async function connect(
     scope,
   )
   const { transport, manifest, store, rates, reputation } = joined
-
   const membership = createMembership(
     { transport, clock, random, logger, conduct: reputation.neighbours },
     { ...membershipProfiles.local, document: manifest.id, incarnation: 1 },
@@ -90,12 +94,12 @@ async function connect(
     audits,
     // A client that only looks at the swarm starts no computing thread.
     device: () => openDevice(dependencies, joined, options, scope),
+    thin: options.placement === 'thin' ? () => thinVocabulary(dependencies, joined, membership) : undefined,
     ...draftsOf(dependencies, options, manifest, scope),
     store,
     replacementWaitMs: options.replacementWaitMs,
   })
   scope.onClose(() => engine.close())
-
   const figures = createStatusFigures(joined, membership, clock)
   return {
     peerId: transport.peerId,
@@ -114,6 +118,18 @@ async function connect(
     leave: () => scope.close(),
     close: () => scope.close(),
   }
+}
+
+/** Embedding and head of a peer. */
+function thinVocabulary(
+  { clock, logger }: SystemDependencies,
+  { transport, manifest, reputation }: JoinedModel,
+  membership: Membership,
+): VocabularySource {
+  const { config } = manifest.manifest
+  const candidates = (): readonly VocabularyPeer[] =>
+    vocabularyPeers(membership, transport, reputation.banned(), config.blockCount)
+  return createRemoteVocabulary({ transport, clock, logger, config, candidates })
 }
 
 async function openDevice(

@@ -66,6 +66,8 @@ export interface Member {
   readonly view: SwarmView
   readonly keeper: SpanKeeper
   readonly announced: AnnouncedHardware
+  /** For weights and KV caches, and for a head that is computed for others. */
+  readonly memory: MemoryBudget
   /** Null where it takes no part in groups. */
   readonly groups: PlannedGroups | null
 }
@@ -125,7 +127,7 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
   scope.onClose(() => keeper.stop())
   watchMembers({ transport, membership, logger }, onEvent, () => keeper.dropSessions())
   reportLoad({ clock, logger, membership, stageHost, meter }, scope)
-  return { membership, stageHost, view, keeper, announced, groups }
+  return { membership, stageHost, view, keeper, announced, memory, groups }
 }
 
 /** What loads blocks here, alone or in groups. */

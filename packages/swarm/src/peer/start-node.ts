@@ -1,4 +1,4 @@
-import { onAbort, ShoalError, type SystemDependencies } from '@shoal/host'
+import type { SystemDependencies } from '@shoal/host'
 import { canOpenFiles, freeDiskBytes } from '@shoal/host/node'
 import { membershipProfiles, type MemberHardware } from '@shoal/membership'
 import type { ComputePlace, Device } from '@shoal/runtime'
@@ -8,7 +8,7 @@ import { createGroupDevice, groupMemoryBytes, type GroupOptions } from '../group
 import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember, type Member } from './member.ts'
 import { createDiskCopies } from '../placement/copies/disk-copies.ts'
-import type { SpanKeeper } from '../placement/span-keeper.ts'
+import { firstDecision } from '../placement/first-decision.ts'
 import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
 import { auditReport } from '../audit/report.ts'
 import { inScope, type Scope } from '../scope.ts'
@@ -31,6 +31,7 @@ import { createNodePublisher } from '../directory/node-publisher.ts'
 import type { Publisher } from '../directory/publisher.ts'
 import { keepReachable, reachFields } from '../reach/keep-reachable.ts'
 import { withPaths } from '../view/peer-paths.ts'
+import { serveThinClients } from '../vocabulary/serve-thin-clients.ts'
 import { sweepDataFolder } from '../weights/sweep.ts'
 
 export interface NodeOptions {
@@ -114,8 +115,7 @@ async function start(
   const joined = await joinModel(dependencies, { ...options, role: 'node', connection }, scope)
   const { transport, manifest, store, rates, reputation } = joined
   checkBlocks(options, manifest)
-  const { compute = 'thread' } = options
-  const timed = { folder: store.path, dataFolder, threads, slowdown, compute }
+  const timed = { folder: store.path, dataFolder, threads, slowdown, compute: options.compute ?? 'thread' }
   const { device: single, speed } = await openTimedDevice(dependencies, manifest, timed, scope)
   signal?.throwIfAborted()
   const device =
@@ -158,8 +158,8 @@ async function start(
     ...reachFields(transport),
     version: agent,
   })
-  const bootstrap = [...(options.bootstrap ?? []), ...options.join]
   keepReachable({ clock, logger, transport, membership }, scope)
+  const bootstrap = [...(options.bootstrap ?? []), ...options.join]
   const publisher = createNodePublisher(dependencies, joined, membership, bootstrap)
   scope.onClose(() => publisher.close())
   publisher.start()
@@ -170,7 +170,22 @@ async function start(
   await firstDecision(keeper, signal)
   keepCopies(dependencies, options, joined, member, scope)
   rememberMembers({ clock, logger, transport, membership }, joined.entry, scope)
+  serveOthers(dependencies, joined, member, device, scope)
   return servingPeer({ dependencies, options, joined, member, device, speed, publisher }, scope)
+}
+
+/** Computes embedding and head for clients that hold neither. */
+function serveOthers(
+  dependencies: SystemDependencies,
+  { transport, store, manifest, entry }: JoinedModel,
+  { membership, memory }: Member,
+  device: Device,
+  scope: Scope,
+): void {
+  // Whoever has come through the door of a private swarm was invited.
+  const isKnown = (peer: string): boolean =>
+    entry.admission !== null || membership.members().some(({ record }) => record.peerId === peer)
+  serveThinClients({ ...dependencies, transport, store, manifest, device, memory, isKnown }, scope)
 }
 
 interface StartedNode {
@@ -278,20 +293,5 @@ function hardwareOf(
     bandwidthBytesPerSecond: 0,
     device: kind,
     threads,
-  }
-}
-
-/** Waits for the first placement. A node that is told to stop while its first span loads must not wait for it. */
-async function firstDecision(keeper: SpanKeeper, signal: AbortSignal | undefined): Promise<void> {
-  const interrupted = Promise.withResolvers<never>()
-  const stopListening = onAbort(signal, () =>
-    interrupted.reject(
-      new ShoalError('cancelled', 'the node was stopped before it served', { cause: signal?.reason }),
-    ),
-  )
-  try {
-    await Promise.race([keeper.settled, keeper.failed, interrupted.promise])
-  } finally {
-    stopListening()
   }
 }

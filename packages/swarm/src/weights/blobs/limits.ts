@@ -16,19 +16,16 @@ export const blobLimits = {
   openingsPerUnit: 3,
   /** A manifest or an asset must be whole within this beside the time of its pieces: nothing but its size may make it last. */
   wholeBlobTimeoutMs: 120_000,
-  /** Pieces of 1 MiB that are read and sent at the same time, of all peers. */
-  servedPieces: 32,
-  /** The same of one peer, however many channels it opens: one is read while the other leaves. */
-  servedPiecesPerPeer: 2,
-  /** The same of all peers of one network: more keys do not take the places of others. */
-  servedPiecesPerNetwork: 8,
+  /**
+   * Pieces of 1 MiB that are read and sent at the same time, of all peers. One peer has two places, however many channels
+   * it opens: one is read while the other leaves. More keys of one network do not take the places of others.
+   */
+  served: { total: 32, perPeer: 2, perNetwork: 8 },
   /**
    * Requests of one network that are answered at once, and the time for each further one: a small model's tensors at once,
    * and then pieces of 1 MiB at 800 Mbit/s.
    */
-  requests: { atOnce: 256, everyMs: 10 },
-  /** Networks whose pace is remembered. */
-  pacedAskers: 4096,
+  requests: { atOnce: 256, everyMs: 10, networksMax: 4096 },
   /** A peer that has not taken a piece within this loses its channel: 1 MiB in it are 35 KB/s. */
   takePieceMs: 30_000,
 } as const

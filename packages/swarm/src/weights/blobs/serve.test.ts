@@ -81,7 +81,7 @@ test('a peer with sixty channels has two pieces read at a time, and another one 
   await ask('a', 60)
   await ask('b', 3)
   await settled()
-  expect([served.get('a'), served.get('b')]).toEqual([blobLimits.servedPiecesPerPeer, 3])
+  expect([served.get('a'), served.get('b')]).toEqual([blobLimits.served.perPeer, 3])
 })
 
 test('a peer that takes no piece loses its channel, and its place', async () => {

@@ -22,8 +22,8 @@ export function serveBlobs(
   logger: Logger,
   clock: Clock,
 ): void {
-  const slots = createPieceSlots()
-  const pace = new RequestPace(clock)
+  const slots = createPieceSlots(blobLimits.served)
+  const pace = new RequestPace(clock, blobLimits.requests)
   transport.handle(protocols.blobs, (channel) => {
     // Frames do not wait for the promise of the one before, so the requests must.
     const requests = createSerialQueue()

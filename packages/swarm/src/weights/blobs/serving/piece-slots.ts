@@ -1,4 +1,9 @@
-import { blobLimits } from '../limits.ts'
+/** Places of all peers together, of one peer, and of all peers of one network. */
+export interface SlotLimits {
+  readonly total: number
+  readonly perPeer: number
+  readonly perNetwork: number
+}
 
 /** Places for pieces that are read from the disk and sent: each is a piece in memory and an open file. */
 export interface PieceSlots {
@@ -24,13 +29,13 @@ interface Holder {
  * Limits the places of each peer and of each network. Requests wait in the order of their arrival, so a peer with many
  * channels waits for its own requests.
  */
-export function createPieceSlots(): PieceSlots {
+export function createPieceSlots(limits: SlotLimits): PieceSlots {
   const taken = new Map<string, number>()
   const waiting: Waiting[] = []
   let total = 0
 
   const fits = (holders: readonly Holder[]): boolean =>
-    total < blobLimits.servedPieces && holders.every(({ name, most }) => (taken.get(name) ?? 0) < most)
+    total < limits.total && holders.every(({ name, most }) => (taken.get(name) ?? 0) < most)
 
   const occupy = (holders: readonly Holder[]): (() => void) => {
     total += 1
@@ -61,10 +66,8 @@ export function createPieceSlots(): PieceSlots {
   return {
     take(peer, network) {
       const holders: readonly Holder[] = [
-        { name: `peer ${peer}`, most: blobLimits.servedPiecesPerPeer },
-        ...(network === null
-          ? []
-          : [{ name: `network ${network}`, most: blobLimits.servedPiecesPerNetwork }]),
+        { name: `peer ${peer}`, most: limits.perPeer },
+        ...(network === null ? [] : [{ name: `network ${network}`, most: limits.perNetwork }]),
       ]
       if (fits(holders)) return Promise.resolve(occupy(holders))
       return new Promise((resolve) => waiting.push({ holders, begin: () => resolve(occupy(holders)) }))

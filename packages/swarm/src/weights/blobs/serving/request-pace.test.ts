@@ -8,7 +8,7 @@ const { atOnce, everyMs } = blobLimits.requests
 
 function asking() {
   const clock = createVirtualClock()
-  const pace = new RequestPace(clock)
+  const pace = new RequestPace(clock, blobLimits.requests)
   const answered: string[] = []
   const ask = (network: string, peer: string, isGone = () => false): void => {
     pace.turn(network, peer, isGone).then(

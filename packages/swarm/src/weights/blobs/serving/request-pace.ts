@@ -1,5 +1,12 @@
 import type { Clock, Timer } from '@shoal/host'
-import { blobLimits } from '../limits.ts'
+
+/** How many requests of a network are answered at once, and the time for each further one. */
+export interface Pace {
+  readonly atOnce: number
+  readonly everyMs: number
+  /** Networks whose pace is remembered. */
+  readonly networksMax: number
+}
 
 /** A request that waits for its turn. */
 interface Waiting {
@@ -23,10 +30,12 @@ interface Line {
  */
 export class RequestPace {
   readonly #clock: Clock
+  readonly #pace: Pace
   readonly #lines = new Map<string, Line>()
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, pace: Pace) {
     this.#clock = clock
+    this.#pace = pace
   }
 
   /**
@@ -51,7 +60,7 @@ export class RequestPace {
 
   #advance(line: Line): void {
     while (line.timer === null && line.waiting.size > 0) {
-      const { atOnce, everyMs } = blobLimits.requests
+      const { atOnce, everyMs } = this.#pace
       const nowMs = this.#clock.nowMs()
       const dueMs = Math.max(nowMs, line.dueMs)
       const waitMs = dueMs - nowMs - atOnce * everyMs
@@ -72,7 +81,7 @@ export class RequestPace {
   #forget(): void {
     const nowMs = this.#clock.nowMs()
     for (const [network, { dueMs, waiting }] of this.#lines) {
-      const isBehind = dueMs > nowMs && this.#lines.size <= blobLimits.pacedAskers
+      const isBehind = dueMs > nowMs && this.#lines.size <= this.#pace.networksMax
       if (isBehind || waiting.size > 0) return
       this.#lines.delete(network)
     }
