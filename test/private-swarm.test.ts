@@ -72,6 +72,24 @@ describe('a private swarm', () => {
     },
   )
 
+  it('lets nobody in by a code that is over, was ended, or is damaged', { timeout: 240_000 }, async () => {
+    const short = (await ask('invite', '--expires', '1s')) as Invited
+    const ended = (await ask('invite')) as Invited
+    await ask('invite', 'revoke', ended.id)
+    await pass(1100)
+    // One wrong character is refused before a dial.
+    const damaged = `${short.code.slice(0, -1)}${short.code.endsWith('q') ? 'p' : 'q'}`
+    const outcomes = await Promise.all(
+      [short.code, ended.code, damaged].map((code, index) =>
+        world.run(['status', code, '--json', '--data', world.folder(`late-${index}`)]),
+      ),
+    )
+    expect(outcomes.map(({ code }) => code)).toEqual([1, 1, expect.toBeOneOf([1, 2])])
+    const { invites } = (await ask('invite', 'list')) as { invites: { id: string; used: unknown[] }[] }
+    for (const { id } of [short, ended])
+      expect(invites.find((invite) => invite.id === id)?.used ?? []).toEqual([])
+  })
+
   it(
     'shows a stranger that has the address nothing but the end of the connection',
     { timeout: 240_000 },

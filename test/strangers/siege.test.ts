@@ -96,6 +96,10 @@ const bounds: Readonly<Record<string, Bound>> = {
     },
   },
   'false-evidence': { least: { pieces: 12 } },
+  'relay-slots': {
+    least: { 'slot requests': 2, 'ways asked for': 1 },
+    most: { 'slots given': 0, 'ways given': 0 },
+  },
   'unread-weights': { least: { requests: 8 } },
   'single-bytes': { least: { requests: 8 } },
   'silent-sockets': { least: { sockets: 20 } },

@@ -4,6 +4,7 @@ import { auditAttacks } from './audits.ts'
 import { blobAttacks } from './blobs.ts'
 import { draftAttacks } from './drafts.ts'
 import { memberAttacks } from './members.ts'
+import { relayAttacks } from './relays.ts'
 import { sessionAttacks } from './sessions.ts'
 import { socketAttacks } from './sockets.ts'
 
@@ -12,6 +13,7 @@ export const attacks: readonly Attack[] = [
   ...sessionAttacks,
   ...draftAttacks,
   ...auditAttacks,
+  ...relayAttacks,
   ...blobAttacks,
   ...socketAttacks,
   ...apiAttacks,

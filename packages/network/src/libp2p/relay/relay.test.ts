@@ -8,6 +8,7 @@ import { systemClock } from '@shoal/host/node'
 import { createLibp2p } from 'libp2p'
 import { afterEach, expect, test } from 'vitest'
 import { refusal, signal } from '../../conformance/peers.ts'
+import { limits } from '../../limits.ts'
 import type { Transport } from '../../transport.ts'
 import { createLibp2pTransport, type Libp2pTransportOptions } from '../create-transport.ts'
 import { createPeerKey } from '../keys.ts'
@@ -133,7 +134,8 @@ test('a relayed peer is dialled directly beside its channels, and reached when t
   expect(open.path?.(other.peerId)?.kind).toBe('direct')
 })
 
-test('a relay that looks at what it forwards finds no plaintext', async () => {
+/** A relay of another program, whose streams the test may read and change, with a relayed connection between two peers. */
+async function throughForeignRelay() {
   const node = await createLibp2p({
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
@@ -148,18 +150,54 @@ test('a relay that looks at what it forwards finds no plaintext', async () => {
   const [hidden, other] = await Promise.all([start(), start()])
   const address = await reserve(hidden, node.getMultiaddrs()[0]?.toString() ?? '', node.peerId.toString())
   await other.dial(address, { signal: signal() })
+  return { hidden, other, address, streams: node.getConnections().flatMap(({ streams }) => streams) }
+}
+
+test('a relay that looks at what it forwards finds no plaintext', async () => {
+  const { hidden, other, streams } = await throughForeignRelay()
   let forwarded = 0
   let plain = 0
   const secret = Buffer.alloc(64, 7)
-  for (const { streams } of node.getConnections())
-    for (const stream of streams)
-      stream.addEventListener('message', ({ data }) => {
-        forwarded += data.byteLength
-        if (Buffer.from(data.subarray()).includes(secret)) plain += 1
-      })
+  for (const stream of streams)
+    stream.addEventListener('message', ({ data }) => {
+      forwarded += data.byteLength
+      if (Buffer.from(data.subarray()).includes(secret)) plain += 1
+    })
   await echo(other, hidden.peerId, new Uint8Array(100_000).fill(7))
   expect(forwarded).toBeGreaterThan(200_000)
   expect(plain).toBe(0)
+})
+
+test.each<[string, (bytes: Uint8Array) => Uint8Array]>([
+  ['changes a bit', (bytes) => bytes.map((byte, at) => (at === bytes.length - 1 ? byte ^ 1 : byte))],
+  ['cuts a byte off', (bytes) => bytes.subarray(0, -1)],
+  ['repeats what it forwards', (bytes) => new Uint8Array(Buffer.concat([bytes, bytes]))],
+])('a relay that %s ends the connection, and nothing false arrives', async (_name, spoil) => {
+  const { hidden, other, address, streams } = await throughForeignRelay()
+  const channel = await other.open(hidden.peerId, '/echo/1', { signal: signal() })
+  let arrived = 0
+  channel.onFrame(() => void (arrived += 1))
+  const ended = new Promise<Error | undefined>((resolve) => channel.onClose(resolve))
+  const honest = streams.map((stream) => stream.send.bind(stream))
+  for (const [index, stream] of streams.entries())
+    stream.send = (data) => honest[index]!(spoil(new Uint8Array(data.subarray())))
+  channel.send(new Uint8Array(1000).fill(7)).catch(() => undefined)
+  expect(await ended).toBeInstanceOf(Error)
+  expect(arrived).toBe(0)
+  // The same relay serves as soon as it forwards what it gets: nobody is shut out for a spoilt connection.
+  for (const [index, stream] of streams.entries()) stream.send = honest[index]!
+  await other.dial(address, { signal: signal() })
+  expect(await echo(other, hidden.peerId, Uint8Array.of(1, 2, 3))).toEqual(Uint8Array.of(1, 2, 3))
+})
+
+test('the members of one network take no more than their part of the slots of a relay', async () => {
+  const relay = await start(loopback)
+  const relayAddress = relay.addresses()[0] ?? ''
+  const members = await Promise.all(Array.from({ length: limits.relaySlotsPerNetwork + 2 }, () => start()))
+  const outcomes = await Promise.all(
+    members.map(async (member) => refusal(reserve(member, relayAddress, relay.peerId).then(() => 'given'))),
+  )
+  expect(outcomes.filter((outcome) => outcome === 'no-capacity')).toHaveLength(2)
 })
 
 test('a peer is not reached through a relay that it has not asked for a slot', async () => {
