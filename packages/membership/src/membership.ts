@@ -213,6 +213,8 @@ class GossipMembership implements Membership {
         detector: this.#detector,
         neighbours: this.#neighbours,
         standstill: this.#standstill,
+        onRoundTrip: (peer, rttMs) => this.#mesh.measured(peer, rttMs),
+        isSilent: () => this.#life.raising,
       },
       {
         onRecord: (record) => this.#evidence.learnRecord(record),
@@ -265,7 +267,7 @@ class GossipMembership implements Membership {
     this.#noticeStandstill()
     this.#standstill.turn()
     this.#life.turn()
-    this.#gossip.tick(this.#life.raising)
+    this.#gossip.tick()
     this.#detector.tick()
     this.#cell.turn()
     this.#neighbours.maintain()

@@ -148,6 +148,10 @@ export const limits = {
    * round trip and a retransmission, and far below the 30 s for which a session waits for its peer.
    */
   silentConnectionMs: 2_000,
+  /** How often a node with a connection asks who is in its local network; others ask for themselves when they come. */
+  mdnsQueryMs: 5 * 60_000,
+  /** A connection on which nothing moves sends a sign of life after this: sockets without any end after two minutes. */
+  muxerKeepAliveMs: 90_000,
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

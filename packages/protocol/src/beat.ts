@@ -25,6 +25,10 @@ export interface Beat extends PeerLoad {
   readonly wants: boolean
   /** The receiver answers at once with a beat. */
   readonly asks: boolean
+  /** Sent at once because a beat of the receiver has come: the time between the two is a round trip. */
+  readonly answers: boolean
+  /** After the answer to this beat the receiver is to begin the next exchange. */
+  readonly yields: boolean
   /** Digest of the lives that the sender holds alive. */
   readonly lives: number
   /** Digest of the words that the sender knows. */
@@ -37,7 +41,7 @@ export interface Beat extends PeerLoad {
 
 const fixedBytes = 26
 const loadBytes = 8
-const flags = { wants: 1, asks: 2 } as const
+const flags = { wants: 1, asks: 2, answers: 4, yields: 8 } as const
 
 export function encodeBeat(beat: Beat): FrameParts {
   const words = joinLists(beat.words)
@@ -51,7 +55,8 @@ export function encodeBeat(beat: Beat): FrameParts {
   view.setUint32(16, beat.known, true)
   view.setUint16(20, Math.min(beat.sessions, 0xffff), true)
   view.setUint16(22, beat.busyPermille, true)
-  bytes[24] = (beat.wants ? flags.wants : 0) | (beat.asks ? flags.asks : 0)
+  for (const name of ['wants', 'asks', 'answers', 'yields'] as const)
+    if (beat[name]) bytes[24]! |= flags[name]
   bytes[25] = beat.loads.length
   for (const [index, { peer, sessions, busyPermille }] of beat.loads.entries()) {
     const at = fixedBytes + loadBytes * index
@@ -83,6 +88,8 @@ export function decodeBeat(payload: Uint8Array): Beat {
     ...loadAt(view, 20),
     wants: (bits & flags.wants) !== 0,
     asks: (bits & flags.asks) !== 0,
+    answers: (bits & flags.answers) !== 0,
+    yields: (bits & flags.yields) !== 0,
     loads: Array.from({ length: count }, (_, index) => {
       const at = fixedBytes + loadBytes * index
       return { peer: view.getUint32(at, true), ...loadAt(view, at + 4) }

@@ -103,6 +103,8 @@ const memberships: [MembersMessage, string][] = [
       beat: 1000,
       wants: true,
       asks: false,
+      answers: false,
+      yields: false,
       lives: 1,
       known: 2,
       sessions: 3,

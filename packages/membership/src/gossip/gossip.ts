@@ -34,6 +34,9 @@ export interface GossipDependencies {
   readonly detector: Detector
   readonly neighbours: Neighbours
   readonly standstill: Pick<Standstill, 'missedTurns'>
+  readonly onRoundTrip: (peer: string, rttMs: number) => void
+  /** Whether this life is over, and the next one has not begun: then no beats go. */
+  readonly isSilent: () => boolean
 }
 
 /** All that is exchanged with neighbours: words, statements and beats. */
@@ -79,6 +82,7 @@ export class Gossip {
         loads: () => loadsToPassOn(members.heardLoads()),
       },
       timing.beatIntervalMs,
+      timing.turnIntervalMs,
     )
     this.#repairs = new Repairs({
       askForLives: (peer) => {
@@ -151,15 +155,15 @@ export class Gossip {
   }
 
   /** One turn: budgets begin anew, and beats go out when they are due. */
-  tick(isSilent: boolean): void {
+  tick(): void {
     this.#budget.reset()
     this.#repairs.turn()
     this.#tree.turn()
     this.#turns += 1
     // Routes avoid busy peers, so a session that begins or ends is told in the next turn.
-    const isDue =
-      this.#turns % this.#turnsPerBeat === 0 || this.#toldSessions !== this.#parts.self.load.sessions
-    if (!isSilent && isDue) this.beat()
+    if (this.#parts.isSilent()) return
+    if (this.#toldSessions !== this.#parts.self.load.sessions) this.beat()
+    this.#beats.turn(this.#turns % this.#turnsPerBeat === 0)
   }
 
   async #receiveBeat(peer: string, beat: Beat): Promise<void> {

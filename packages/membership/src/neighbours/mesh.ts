@@ -24,8 +24,11 @@ export interface MeshOptions {
   readonly dialMs: number
 }
 
-/** Turns between two measurements of known links: a ping costs as much as a beat. */
+/** Turns between two pings of known links: a ping costs as much as a beat. */
 const turnsPerMeasurement = 3
+
+/** A link that a beat has measured so many turns ago at most is not pinged: pings are most of what an idle swarm would send. */
+const measuredForTurns = 40
 
 /**
  * Keeps this peer connected to its watchers, and in a small swarm to everybody; tries members held dead, so that a
@@ -40,6 +43,8 @@ export class Mesh {
   #queue: string[] = []
   /** Counts turns: every few of them the next link is measured. */
   #turns = 0
+  /** The turn in which each link was measured last. */
+  readonly #measuredTurn = new Map<string, number>()
 
   constructor(dependencies: MeshDependencies, options: MeshOptions) {
     this.#parts = dependencies
@@ -57,10 +62,9 @@ export class Mesh {
     // Few links a round, the new ones first: measuring must not load the links it measures.
     const fresh = connected.filter((peer) => this.#roundTrips.isFresh(peer))
     this.#turns += 1
-    const turn =
-      this.#turns % turnsPerMeasurement === 0
-        ? connected[(this.#turns / turnsPerMeasurement) % connected.length]
-        : undefined
+    for (const peer of this.#measuredTurn.keys())
+      if (!connected.includes(peer)) this.#measuredTurn.delete(peer)
+    const turn = this.#turns % turnsPerMeasurement === 0 ? this.#longestUnmeasured(connected) : undefined
     for (const peer of [...fresh.slice(0, memberLimits.maxDialsAtOnce), turn]) this.#enqueue(peer)
     this.#startQueued()
   }
@@ -79,7 +83,17 @@ export class Mesh {
     const { transport, members } = this.#parts
     const known = members().find(({ record }) => record.peerId === peer)
     if (known !== undefined) transport.learn(peer, known.record.addresses)
-    this.#roundTrips.add(peer, await transport.ping(peer, { signal }))
+    this.#add(peer, await transport.ping(peer, { signal }))
+  }
+
+  /** A beat and its answer have taken so long. */
+  measured(peer: string, rttMs: number): void {
+    this.#add(peer, rttMs)
+  }
+
+  #add(peer: string, rttMs: number): void {
+    this.#roundTrips.add(peer, rttMs)
+    this.#measuredTurn.set(peer, this.#turns)
   }
 
   /** Smallest recent round trip to each connected member, in microseconds, of links measured three times. */
@@ -113,6 +127,16 @@ export class Mesh {
       this.#dialling.delete(peer)
       this.#startQueued()
     }
+  }
+
+  /** The link whose last measurement is oldest, unless all are recent. */
+  #longestUnmeasured(connected: readonly string[]): string | undefined {
+    const turnOf = (peer: string): number => this.#measuredTurn.get(peer) ?? 0
+    const [oldest] = connected.toSorted((a, b) => turnOf(a) - turnOf(b))
+    if (oldest === undefined || this.#turns - turnOf(oldest) < measuredForTurns) return undefined
+    // One that does not answer must not keep the others from being measured.
+    this.#measuredTurn.set(oldest, this.#turns)
+    return oldest
   }
 
   #enqueue(peer: string | undefined): void {

@@ -97,7 +97,10 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
         fast: options.speedUps ?? true,
         relayed,
       }),
-      peerDiscovery: options.mdns === undefined ? [] : [hearingMdns(options.mdns, heard)],
+      peerDiscovery:
+        options.mdns === undefined
+          ? []
+          : [hearingMdns(options.mdns, heard, clock, () => node.getConnections().length === 0)],
       services: servicesOf(options.bare ?? false, joined, relay, own),
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,

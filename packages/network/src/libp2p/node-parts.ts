@@ -24,6 +24,7 @@ import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
 import { withJoinedWrites } from './speed-ups/joined-writes.ts'
 import { withLazyWindows } from './speed-ups/lazy-windows.ts'
 import { withQuietLengths } from './speed-ups/quiet-lengths.ts'
+import { quietMdns } from './quiet-mdns.ts'
 import type { RelayedConnections } from './relay/relayed-connections.ts'
 import type { SpeedUpReport } from './speed-ups/report.ts'
 import type { HeardListener } from './transport-parts.ts'
@@ -74,6 +75,7 @@ export function connectionParts({
     yamux({
       streamOptions: { maxStreamWindowSize: streamWindowBytes },
       maxEarlyStreams: limits.earlyStreams,
+      keepAliveInterval: limits.muxerKeepAliveMs,
     }),
   )
   const connections = withGuardedDials(
@@ -124,9 +126,9 @@ export const connectionLimits = {
     reconnectRetries: 0,
   },
   // Beats detect a hanging peer sooner; this monitor only removes dead connections, and each of its pings takes about
-  // 1,000 bytes with the stream that it opens: every 120 s they cost 8 B/s, as little as an idle connection should. A
+  // 1,000 bytes with the stream that it opens: every 240 s they cost 4 B/s, as little as an idle connection should. A
   // block of the event loop for some seconds must not cost a connection (the default timeout is 5 s).
-  connectionMonitor: { pingInterval: 120_000, pingTimeout: { minTimeout: 15_000 } },
+  connectionMonitor: { pingInterval: 240_000, pingTimeout: { minTimeout: 15_000 } },
 }
 
 /**
@@ -136,10 +138,13 @@ export const connectionLimits = {
 export function hearingMdns(
   { serviceTag, intervalMs = 10_000 }: { readonly serviceTag: string; readonly intervalMs?: number },
   listeners: ReadonlySet<HeardListener>,
+  clock: Pick<Clock, 'nowMs'>,
+  isAlone: () => boolean,
 ): ReturnType<typeof mdns> {
   const discovery = mdns({ serviceTag, interval: intervalMs })
   return (components) => {
     const service = discovery(components)
+    quietMdns(service, clock, isAlone)
     service.addEventListener('peer', ({ detail }) => {
       for (const listener of listeners) listener(detail.id.toString(), detail.multiaddrs.map(String))
     })

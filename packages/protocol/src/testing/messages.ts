@@ -217,6 +217,8 @@ export const members: fc.Arbitrary<MembersMessage> = fc.oneof(
     beat: uint32,
     wants: fc.boolean(),
     asks: fc.boolean(),
+    answers: fc.boolean(),
+    yields: fc.boolean(),
     lives: uint32,
     known: uint32,
     ...load,

@@ -1,12 +1,13 @@
 import type { SystemDependencies } from '@shoal/host'
 import { canOpenFiles, freeDiskBytes } from '@shoal/host/node'
-import { membershipProfiles, type MemberHardware } from '@shoal/membership'
+import type { MemberHardware } from '@shoal/membership'
 import type { ComputePlace, Device } from '@shoal/runtime'
 import { createPrivateSwarm, withRoles, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
 import { createGroupDevice, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember, type Member } from './member.ts'
+import { memberProfile } from './member-profile.ts'
 import { createDiskCopies } from '../placement/copies/disk-copies.ts'
 import { firstDecision } from '../placement/first-decision.ts'
 import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
@@ -138,7 +139,7 @@ async function start(
       ensureUnits: (units, ended) => store.ensureUnits(units, ended),
     },
     {
-      profile: options.lan ? membershipProfiles.lan : membershipProfiles.local,
+      profile: memberProfile(options),
       blocks: options.blocks,
       groups: machine !== undefined,
       memoryBytes: options.memoryBytes + (options.sessionMemoryBytes ?? 0),
