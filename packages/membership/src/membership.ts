@@ -153,10 +153,7 @@ class GossipMembership implements Membership {
   async close(): Promise<void> {
     this.#closed = true
     this.#timer?.cancel()
-    this.#publisher.close()
-    this.#life.close()
-    this.#mesh.close()
-    this.#detector.close()
+    for (const part of [this.#publisher, this.#life, this.#mesh, this.#detector]) part.close()
     await this.#neighbours.close()
     this.#store.close()
   }

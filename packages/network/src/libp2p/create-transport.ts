@@ -97,10 +97,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
         fast: options.speedUps ?? true,
         relayed,
       }),
-      peerDiscovery:
-        options.mdns === undefined
-          ? []
-          : [hearingMdns(options.mdns, heard, clock, () => node.getConnections().length === 0)],
+      peerDiscovery: discoveryOf(options, heard, () => node.getConnections().length === 0),
       services: servicesOf(options.bare ?? false, joined, relay, own),
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
@@ -136,6 +133,12 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     onHeard: (listener) => void heard.add(listener),
   })
 }
+
+const discoveryOf = (
+  { mdns, clock }: Libp2pTransportOptions,
+  heard: ReadonlySet<HeardListener>,
+  isAlone: () => boolean,
+): ReturnType<typeof hearingMdns>[] => (mdns === undefined ? [] : [hearingMdns(mdns, heard, clock, isAlone)])
 
 const directoryFor = (
   { directory, clock, privateKey }: Libp2pTransportOptions,

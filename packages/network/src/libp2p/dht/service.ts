@@ -4,6 +4,8 @@ import { admitRecord } from '../../directory/admit-record.ts'
 import type { RecordRules } from '../../directory/directory.ts'
 import { equalBytes } from '../../directory/held-records.ts'
 import type { Shelf } from '../../directory/shelf.ts'
+import { limits } from '../../limits.ts'
+import { isObject } from '../speed-ups/report.ts'
 import { verifySignature } from '../keys.ts'
 import { dhtProtocol, ownerOf, recordNamespace } from './keys.ts'
 
@@ -12,7 +14,7 @@ const neverMs = 2 ** 31 - 1
 
 /** kad-dht with what a LAN needs: it drops private addresses and serves nobody unless told otherwise (docs/dht.md). */
 export function dhtService(shelf: Shelf, rules: RecordRules, serve: boolean): ReturnType<typeof kadDHT> {
-  return kadDHT({
+  const make = kadDHT({
     protocol: dhtProtocol,
     clientMode: !serve,
     peerInfoMapper: passthroughMapper,
@@ -37,6 +39,22 @@ export function dhtService(shelf: Shelf, rules: RecordRules, serve: boolean): Re
     // Every query notices which peers come and go; this query only finds neighbours while nobody asks anything.
     querySelfInterval: 10 * 60_000,
   })
+  return (components) => {
+    const dht = make(components)
+    refreshSeldom(dht)
+    return dht
+  }
+}
+
+/**
+ * Each refresh asks for a random key in every bucket, which took five idle nodes 120 B/s each when libp2p did it every five
+ * minutes. Owners renew their entries every ten minutes, and these queries keep the table of a node that serves. In a libp2p
+ * with other internals the table is refreshed as often as before.
+ */
+function refreshSeldom(dht: object): void {
+  const refresh = isObject(dht) ? dht['routingTableRefresh'] : undefined
+  if (isObject(refresh) && typeof refresh['refreshInterval'] === 'number')
+    refresh['refreshInterval'] = limits.directoryLifeMs
 }
 
 /** What of libp2p's routing table is used: it is not in the type of the service. */
