@@ -95,17 +95,21 @@ async function statusOf({ ready }: Up): Promise<Status> {
   }
 }
 
-it('a node that knows only an address fetches its span once, and computes as one process does', async () => {
+it('a node that knows only an address fetches its span once, and computes as one process does, with weights that its memory does not hold', async () => {
   const { proxy, address } = await throughProxy()
   const node = await world.up([
     '--join',
     address,
     '--blocks',
     '0:2',
+    '--memory',
+    '32MiB',
+    '--stream-weights',
     ...noCopies,
     '--data',
     world.folder('joiner'),
   ])
+  expect(node.ready).toMatchObject({ streaming: { blocks: 2, residentBlocks: 0 } })
   const wanted = spanBytes('block-0', 'block-1')
   expect(proxy.passedBytes).toBeGreaterThan(wanted)
   expect(proxy.passedBytes).toBeLessThanOrEqual(1.05 * wanted)

@@ -10,6 +10,7 @@ export type {
   Reference,
   ServingPeer,
   ShownPin,
+  StreamedSpan,
 } from '@shoal/swarm/node'
 
 /** Loads the swarm at first use, so that `--help` and wrong options need neither libp2p nor onnxruntime. */

@@ -1,7 +1,7 @@
 import { formatBytes } from '@shoal/host/node'
 import { formatProfile, rangeBytes } from '@shoal/model'
 import type { ApiServer } from '../api/server.ts'
-import type { ServingPeer } from '../swarm-port.ts'
+import type { ServingPeer, StreamedSpan } from '../swarm-port.ts'
 import type { CommandContext } from './context.ts'
 import { joinCommand, localJoinCommand } from './join-command.ts'
 import { missingText } from './missing-blocks.ts'
@@ -25,11 +25,13 @@ export async function announceNode(
     profile,
     numericClass: node.numericClass,
     blocks,
+    ...(node.streaming !== null && { streaming: node.streaming }),
     api: server?.url ?? null,
   })
   output.line(
     `${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`,
   )
+  if (node.streaming !== null) output.line(streamingLine(node.streaming))
   const status = node.status()
   const missing = await missingText(node.manifest, status)
   if (missing !== null) output.line(missing)
@@ -43,6 +45,10 @@ export async function announceNode(
   }
   if (server !== null) output.line(`API and dashboard: ${server.url}`)
   announceWay(output, node, addrs, dataFolder)
+}
+
+function streamingLine({ blocks, residentBlocks, bytesPerStep }: StreamedSpan): string {
+  return `Slow: this memory holds ${residentBlocks + 1} of ${blocks} blocks at a time, so every step reads ${formatBytes(bytesPerStep)} of weights from disk (--stream-weights).`
 }
 
 /** How others join: by an invite, or by the address alone, where everybody may. */

@@ -26,5 +26,5 @@ export async function missingText(
   const bytesFor = (blocks: number): string =>
     formatBytes(leastThat((bytes) => planner.blocksThatFit(bytes, costs, contextTokens) >= blocks))
   const whole = manifest.config.blockCount
-  return `Nobody serves ${blockNames(missing)} of ${manifest.name} yet, so that it cannot answer. ${missing.length} block${missing.length === 1 ? ' needs' : 's need'} ${bytesFor(missing.length)} of memory: let more nodes join. Alone, a node needs --memory ${bytesFor(whole).replace(' ', '')} for all ${whole} blocks.`
+  return `Nobody serves ${blockNames(missing)} of ${manifest.name} yet, so that it cannot answer. ${missing.length} block${missing.length === 1 ? ' needs' : 's need'} ${bytesFor(missing.length)} of memory: let more nodes join. Alone, a node needs --memory ${bytesFor(whole).replace(' ', '')} for all ${whole} blocks, or --stream-weights, which reads them from disk in every step and is slow.`
 }

@@ -22,6 +22,7 @@ export interface UpFlags
   readonly device: string
   readonly compute?: 'thread' | 'process'
   readonly blocks?: [number, number]
+  readonly streamWeights?: boolean
   readonly groups?: boolean
   readonly rank?: string[]
   readonly spare?: string[]
@@ -44,6 +45,8 @@ export function checkUpFlags(flags: UpFlags, isMember: boolean): void {
     throw new UsageError(
       '--groups follows the plan, while --rank and --blocks override it: leave out one of them',
     )
+  if (flags.streamWeights === true && (flags.rank !== undefined || flags.groups === true))
+    throw new UsageError('--stream-weights is for a node that computes alone: leave out --rank and --groups')
   if (flags.compute === 'process' && (flags.groups === true || flags.rank !== undefined))
     throw new UsageError('groups share memory with what computes: leave out --compute process')
   if (flags.device !== 'auto' && flags.device !== 'cpu')

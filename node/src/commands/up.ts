@@ -88,8 +88,8 @@ export function addUpCommand(program: Command): void {
       parseDiskSize,
     )
   addComputeOptions(command)
+  addSpanOptions(command)
   command
-    .option('--blocks <START:END>', 'serve exactly these blocks, in place of those of the plan', parseBlocks)
     .option(
       '--groups',
       'take part in groups: near machines that compute every block together, where the plan predicts that this is faster',
@@ -121,6 +121,15 @@ export function addUpCommand(program: Command): void {
     'shoal up --join /ip4/192.168.1.5/tcp/4001/p2p/12D3…    # serve a share of it from another machine',
     'shoal up --model ./Llama-3.2-1B --weights int4 --memory 4GiB --api 127.0.0.1:8090',
   ])
+}
+
+function addSpanOptions(command: Command): void {
+  command
+    .option('--blocks <START:END>', 'serve exactly these blocks, in place of those of the plan', parseBlocks)
+    .option(
+      '--stream-weights',
+      'serve --blocks, or all blocks, also where --memory does not hold them: weights that do not fit are read from disk in every step, with the same tokens, but seconds for each',
+    )
 }
 
 function addComputeOptions(command: Command): void {
@@ -237,6 +246,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     ...(flags.model !== undefined && { model: flags.model }),
     ...(flags.manifest !== undefined && { manifestId: flags.manifest }),
     ...(flags.blocks !== undefined && { blocks: flags.blocks }),
+    ...(flags.streamWeights === true && { streamWeights: true }),
     ...(flags.rank !== undefined && {
       group: { ranks: flags.rank, spares: flags.spare, speeds: flags.split },
     }),

@@ -114,6 +114,11 @@ export interface LoadOptions {
   /** Budget for weights and KV caches, which all spans, shares and heads of a node share. */
   readonly memory: MemoryBudget
   readonly signal?: AbortSignal
+  /**
+   * Weights that do not fit the budget are read from disk in every step, block by block (`streamingWindow`): much slower,
+   * with the same bits. Devices that compute nothing real ignore it.
+   */
+  readonly streamWeights?: boolean
 }
 
 /**

@@ -34,6 +34,7 @@ export {
   type CollectedSums,
   type CollectOptions,
 } from './calibration/collect-input-sums.ts'
+export { streamingWindow, type StreamingWindow } from './costs/streaming-window.ts'
 export { residentHeadBytes, residentWeightBytes } from './costs/memory-estimate.ts'
 export { noNumericClass } from './probe/no-numeric-class.ts'
 export { measureRunner, type MeasureOptions, type RunnerMeasurement } from './costs/measure.ts'

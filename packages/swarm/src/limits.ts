@@ -200,4 +200,11 @@ export const swarmLimits = {
    * milliseconds, but the swarm may be started after the peer that looks for it.
    */
   discoveryTimeoutMs: 60_000,
+  /**
+   * What a node that streams its weights loads of them in a second, before it has measured it: a slow SSD. With too high a
+   * figure the deadlines of its first steps would pass.
+   */
+  streamedBytesPerSecond: 250e6,
+  /** Rows of a prompt for which streamed weights are read once: those of a usual chunk. */
+  rowsPerStreamedCall: 128,
 } as const

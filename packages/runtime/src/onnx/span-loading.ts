@@ -2,6 +2,7 @@ import { ShoalError, type Logger } from '@shoal/host'
 import type { Manifest } from '@shoal/model'
 import type { BlockRunner, Device, LoadOptions, SumThread } from '../block-runner.ts'
 import { residentWeightBytes } from '../costs/memory-estimate.ts'
+import { streamingWindow } from '../costs/streaming-window.ts'
 import { limits } from '../limits.ts'
 import { residentSpanBytes, shareSpan } from '../ranks/share-span.ts'
 import { createSessionBook, type SessionBook } from '../sessions/session-book.ts'
@@ -45,12 +46,19 @@ export function createSpanLoading(
       checkRange(range, config)
       options.signal?.throwIfAborted()
       const span = spanOf(config, range, profile.kv)
-      const weightBytes = residentWeightBytes(manifest, range)
+      const window =
+        options.streamWeights === true ? streamingWindow(manifest, range, options.memory.freeBytes()) : null
+      const weightBytes = window?.windowBytes ?? residentWeightBytes(manifest, range)
+      const residentBlocks = window?.residentBlocks ?? null
       const client = host.current()
       const book = bookOf(span, weightBytes, options)
       const id = (spanCount += 1)
-      const { padding } = await freeingOnFailure(book, client.call('load-blocks', { span: id, range }))
-      note('blocks-loaded', padding, { start: range.start, end: range.end, weightBytes })
+      const { padding } = await freeingOnFailure(
+        book,
+        client.call('load-blocks', { span: id, range, residentBlocks }),
+      )
+      const count = range.end - range.start
+      note('blocks-loaded', padding, { ...range, weightBytes, residentBlocks: residentBlocks ?? count })
       return unlessAborted(createOnnxRunner({ client, id, span, book }), options.signal)
     },
     async loadRank(range, options) {

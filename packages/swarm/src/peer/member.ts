@@ -14,6 +14,7 @@ import type { Device } from '@shoal/runtime'
 import { createStageHost, type StageHost, type StagePeers } from '@shoal/session'
 import { createBusyMeter, type BusyMeter } from '../measuring/busy-meter.ts'
 import type { LinkRates } from '../measuring/link-rates.ts'
+import { streamingText, type StreamedSpan } from '../placement/held/streamed-span.ts'
 import type { Scope } from '../scope.ts'
 import { announceGroupSpeed } from '../groups/announce-group-speed.ts'
 import { createPlannedGroups, type PlannedGroups } from '../groups/planned-groups.ts'
@@ -52,6 +53,8 @@ export interface MemberOptions {
   readonly profile: MembershipProfile
   /** Exactly these blocks instead of what the plan says. */
   readonly blocks?: readonly [number, number] | undefined
+  /** Reads weights that do not fit the memory from disk in every step. */
+  readonly streaming?: StreamedSpan | null | undefined
   /** Whether it takes part in groups that plans form. */
   readonly groups?: boolean | undefined
   /** Bytes for weights and KV caches together. */
@@ -116,11 +119,13 @@ export function createMember(dependencies: MemberDependencies, options: MemberOp
       device: computing.device,
       ensureUnits: computing.ensureUnits,
       recordFields: (holding) => announced.serving(holding),
+      ...(options.streaming && { streamWeights: true }),
       ...(groups !== null && { lead: (holding, loading) => groups.lead(holding, loading) }),
     },
     {
       fixed: options.blocks === undefined ? null : { start: options.blocks[0], end: options.blocks[1] },
       memory: computing.memory,
+      ...(options.streaming && { slow: streamingText(options.streaming) }),
       onEvent,
     },
   )

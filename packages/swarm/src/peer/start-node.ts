@@ -1,10 +1,9 @@
 import type { SystemDependencies } from '@shoal/host'
 import { canOpenFiles, freeDiskBytes } from '@shoal/host/node'
-import type { MemberHardware } from '@shoal/membership'
 import type { ComputePlace, Device } from '@shoal/runtime'
 import { createPrivateSwarm, withRoles, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
-import { createGroupDevice, groupMemoryBytes, type GroupOptions } from '../groups/group-device.ts'
+import { createGroupDevice, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember, type Member } from './member.ts'
 import { memberProfile } from './machine/member-profile.ts'
@@ -26,8 +25,9 @@ import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 import { incarnationOnDisk } from './machine/incarnation-on-disk.ts'
 import { machineIn } from './machine/machine-name.ts'
 import { watchOpenFiles } from './machine/watch-open-files.ts'
-import { checkBlocks } from '../placement/check-blocks.ts'
+import { streamedSpeed, withStreaming, type StreamedSpan } from '../placement/held/streamed-span.ts'
 import { createLeaving } from './leaving.ts'
+import { hardwareOf } from './machine/node-hardware.ts'
 import { createNodePublisher } from '../directory/node-publisher.ts'
 import type { Publisher } from '../directory/publisher.ts'
 import { keepReachable, reachFields } from '../reach/keep-reachable.ts'
@@ -71,6 +71,11 @@ export interface NodeOptions {
    * When present, the node takes part in groups that plans form. Peers that share a machine must give the same name.
    */
   readonly machine?: string | undefined
+  /**
+   * Serve `blocks`, or all, although their weights do not fit the memory: those that do not fit are read from disk in every
+   * step. The same tokens, much more slowly.
+   */
+  readonly streamWeights?: boolean | undefined
   /** Lead a group that computes the blocks together. */
   readonly group?: GroupOptions | undefined
   /** As {@link DraftOptions}, for the answers that this node coordinates; the draft model's memory comes on top. */
@@ -92,6 +97,8 @@ export interface ServingPeer extends SwarmPeer {
   readonly numericClass: string
   /** What one block costs here, as timed at the start. */
   readonly speed: BlockSpeed
+  /** Which of its weights it reads from disk in every step; null for none. */
+  readonly streaming: StreamedSpan | null
   /** Null in an open swarm. */
   readonly privateSwarm: PrivateSwarm | null
 }
@@ -106,18 +113,18 @@ export function startNode(dependencies: SystemDependencies, options: NodeOptions
 
 async function start(
   dependencies: SystemDependencies,
-  options: NodeOptions,
+  given: NodeOptions,
   scope: Scope,
 ): Promise<ServingPeer> {
   const { clock, logger } = dependencies
-  const { dataFolder, threads, slowdown = 1, signal } = options
+  const { dataFolder, threads, slowdown = 1, compute = 'thread', signal } = given
   await sweepDataFolder(dependencies, dataFolder)
-  const connection = { ...connectionOf(options), serveDirectory: true }
-  const joined = await joinModel(dependencies, { ...options, role: 'node', connection }, scope)
+  const joined = await joinModel(dependencies, nodeJoin(given), scope)
   const { transport, manifest, store, rates, reputation } = joined
-  checkBlocks(options, manifest)
-  const timed = { folder: store.path, dataFolder, threads, slowdown, compute: options.compute ?? 'thread' }
-  const { device: single, speed } = await openTimedDevice(dependencies, manifest, timed, scope)
+  const { options, streaming } = withStreaming(given, manifest)
+  const timed = { folder: store.path, dataFolder, threads, slowdown, compute }
+  const { device: single, ...opened } = await openTimedDevice(dependencies, manifest, timed, scope)
+  const speed = streamedSpeed(opened.speed, streaming)
   signal?.throwIfAborted()
   const device =
     options.group === undefined
@@ -141,6 +148,7 @@ async function start(
     {
       profile: memberProfile(options),
       blocks: options.blocks,
+      streaming,
       groups: machine !== undefined,
       memoryBytes: options.memoryBytes + (options.sessionMemoryBytes ?? 0),
       onEvent: (event) => options.onEvent(event),
@@ -150,7 +158,7 @@ async function start(
   const { membership, view, keeper } = member
   joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
-  const hardware = hardwareOf(options, device, speed)
+  const hardware = hardwareOf(options, device, speed, streaming)
   await membership.announce({
     state: 'joining',
     ...member.announced.measured(hardware),
@@ -160,8 +168,7 @@ async function start(
     version: agent,
   })
   keepReachable({ clock, logger, transport, membership }, scope)
-  const bootstrap = [...(options.bootstrap ?? []), ...options.join]
-  const publisher = createNodePublisher(dependencies, joined, membership, bootstrap)
+  const publisher = createNodePublisher(dependencies, joined, membership, waysIn(options))
   scope.onClose(() => publisher.close())
   publisher.start()
   // A node with fixed blocks does not plan, so that it need not know the others.
@@ -172,7 +179,7 @@ async function start(
   keepCopies(dependencies, options, joined, member, scope)
   rememberMembers({ clock, logger, transport, membership }, joined.entry, scope)
   serveOthers(dependencies, joined, member, device, scope)
-  return servingPeer({ dependencies, options, joined, member, device, speed, publisher }, scope)
+  return servingPeer({ dependencies, options, joined, member, device, speed, streaming, publisher }, scope)
 }
 
 /** Computes embedding and head for clients that hold neither. */
@@ -189,6 +196,14 @@ function serveOthers(
   serveThinClients({ ...dependencies, transport, store, manifest, device, memory, isKnown }, scope)
 }
 
+const waysIn = ({ bootstrap = [], join }: NodeOptions): string[] => [...bootstrap, ...join]
+
+const nodeJoin = (given: NodeOptions) => ({
+  ...given,
+  role: 'node' as const,
+  connection: { ...connectionOf(given), serveDirectory: true },
+})
+
 interface StartedNode {
   readonly dependencies: SystemDependencies
   readonly options: NodeOptions
@@ -196,12 +211,13 @@ interface StartedNode {
   readonly member: Member
   readonly device: Device
   readonly speed: BlockSpeed
+  readonly streaming: StreamedSpan | null
   readonly publisher: Publisher
 }
 
 /** A started node as its program sees it. */
 function servingPeer(
-  { dependencies, options, joined, member, device, speed, publisher }: StartedNode,
+  { dependencies, options, joined, member, device, speed, streaming, publisher }: StartedNode,
   scope: Scope,
 ): ServingPeer {
   const { transport, directory, manifest, store, reputation } = joined
@@ -238,6 +254,7 @@ function servingPeer(
       return device.numericClass
     },
     speed,
+    streaming,
     privateSwarm: createPrivateSwarm(dependencies, joined.entry, transport, scope),
     blocks() {
       const held = keeper.held()
@@ -278,21 +295,4 @@ function keepCopies(
     sessions: () => stageHost.sessions(),
   })
   scope.onClose(() => copies.close())
-}
-
-/** What the record of a node says of its hardware before it has served. */
-function hardwareOf(
-  { group, memoryBytes }: NodeOptions,
-  { kind, threads }: Device,
-  { decodeMicrosPerBlock, decodeMicrosPer1024Past, prefillMicrosPerRowBlock }: BlockSpeed,
-): MemberHardware {
-  return {
-    memoryBytes: group === undefined ? memoryBytes : groupMemoryBytes(memoryBytes, group),
-    decodeMicrosPerBlock,
-    decodeMicrosPer1024Past,
-    prefillMicrosPerRowBlock,
-    bandwidthBytesPerSecond: 0,
-    device: kind,
-    threads,
-  }
 }

@@ -7,6 +7,8 @@ import type { SwarmEvent } from '../types.ts'
 export interface Problems {
   /** What the whole machine lacks, as a sentence; empty when it lacks nothing any more. */
   machine(lack: string): void
+  /** Tells what makes this node slow, as a sentence, for as long as it runs. */
+  slow(reason: string): void
   loadingFailed(span: BlockRange, reason: string): void
   /** Reports that a span that was served can no longer be computed, and will be loaded again. */
   lost(span: BlockRange, reason: unknown): void
@@ -21,9 +23,9 @@ export function createProblems(dependencies: {
 }): Problems {
   const { logger, membership, onEvent } = dependencies
   let said = ''
-  let [lack, blocks] = ['', '']
+  let [lack, blocks, slow] = ['', '', '']
   const say = (): void => {
-    const problem = [lack, blocks]
+    const problem = [lack, blocks, slow]
       .filter((part) => part !== '')
       .join('; ')
       .slice(0, memberLimits.maxProblemLength)
@@ -37,6 +39,11 @@ export function createProblems(dependencies: {
     machine(now) {
       if (now !== lack) logger.warn('machine-lacks', { lack: now === '' ? 'nothing any more' : now })
       lack = now
+      say()
+    },
+    slow(reason) {
+      logger.warn('node-is-slow', { reason })
+      slow = reason
       say()
     },
     loadingFailed({ start, end }, reason) {

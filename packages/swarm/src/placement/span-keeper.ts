@@ -23,6 +23,8 @@ export interface SpanKeeperDependencies extends HeldSpansDependencies {
 export interface SpanKeeperOptions {
   /** Exactly these blocks, whatever the plan says. */
   readonly fixed: BlockRange | null
+  /** What makes this node slow, as a sentence for others. */
+  readonly slow?: string | undefined
   /** Budget for weights and KV caches. */
   readonly memory: MemoryBudget
   onEvent(event: SwarmEvent): void
@@ -110,6 +112,7 @@ class PlannedSpanKeeper implements SpanKeeper {
 
   start(): void {
     const { membership } = this.#dependencies
+    if (this.#options.slow !== undefined) this.#problems.slow(this.#options.slow)
     this.#endListening = membership.onChange(() => this.#timer.schedule(swarmLimits.settleMs))
     this.#timer.schedule(this.#options.fixed === null ? swarmLimits.settleMs : 0)
   }

@@ -5,10 +5,10 @@ import { keyValuesOf } from '../../costs/key-value-size.ts'
 import { resolveWindow } from '../../sessions/key-value-window.ts'
 import { blockOf, partOf, type Span } from '../../span.ts'
 import type { BlockComputer } from './block-computer.ts'
+import { createChainBlocks, type Streaming } from './chain-blocks.ts'
 import { createKeyValueCache, type KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
 import type { LoadedBlock } from './loaded-block.ts'
-import { createRotations } from './rotation.ts'
 
 /**
  * A span as one graph per block. Cutting costs nothing measurable and changes no bits (docs/decisions/0003). It lets a
@@ -57,42 +57,19 @@ export interface ChainCaches {
   import(keyValues: Float32Array): void
 }
 
-interface Link {
-  readonly block: LoadedBlock
-  readonly computer: BlockComputer
-}
-
 /**
  * @param paddingOf the padding that the graph of such a block needs on this machine
  * @param load makes the graphs of one block; when one fails, those before it are freed
+ * @param streaming null to keep the weights of all blocks in memory
  */
 export function createBlockChain(
   span: Span,
   paddingOf: (spec: BlockSpec) => RowPadding,
   load: (block: Span) => LoadedBlock,
+  streaming: Streaming | null = null,
 ): BlockChain {
   const { range } = span
-  const rotationOf = createRotations()
-  const links: Link[] = []
-  const release = (): void => {
-    for (const { block } of links.splice(0)) block.release()
-  }
-  try {
-    for (const [index, spec] of span.blocks.entries()) {
-      const block = load(blockOf(span, range.start + index))
-      links.push({ block, computer: block.computer(paddingOf(spec), rotationOf(spec.attention)) })
-    }
-  } catch (error) {
-    release()
-    throw error
-  }
-
-  const linkOf = (part: BlockRange, index: number): Link => {
-    const link = links[part.start - range.start + index]
-    if (link === undefined)
-      throw new Error(`block ${part.start + index} is not in ${range.start}:${range.end}`)
-    return link
-  }
+  const chainBlocks = createChainBlocks(span, paddingOf, load, streaming)
   /** Passes rows from block to block, and frees those in between. */
   const pass = (
     part: BlockRange,
@@ -102,7 +79,7 @@ export function createBlockChain(
     let rows = hidden
     for (let index = 0; index < part.end - part.start; index += 1) {
       const before = rows
-      rows = step(linkOf(part, index).computer, index, before)
+      rows = step(chainBlocks.computer(part.start + index), index, before)
       if (before !== hidden) freeMemory(before.buffer)
     }
     return rows as Float32Array<ArrayBuffer>
@@ -110,7 +87,7 @@ export function createBlockChain(
 
   return {
     range,
-    release,
+    release: () => chainBlocks.release(),
     open: (part, tokenBudget) => createChainCaches(partOf(span, part), tokenBudget),
     forward: (caches, hidden) =>
       unlessFailed([caches], () =>

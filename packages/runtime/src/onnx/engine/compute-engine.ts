@@ -1,4 +1,4 @@
-import { blockFormats, blockSpecs, type Manifest } from '@shoal/model'
+import { blockFormats, blockSpecs, type BlockRange, type Manifest } from '@shoal/model'
 import { shareSpan } from '../../ranks/share-span.ts'
 import { blockOf, spanOf, type Span } from '../../span.ts'
 import { createBlockChain } from '../computers/block-chain.ts'
@@ -23,6 +23,7 @@ import { createRankSum, type EngineHost } from './rank-sum.ts'
 import { MicroBatches } from './requests/micro-batches.ts'
 import { groupOf, placeOf, type NamedCall } from './requests/request-places.ts'
 import type { RequestPlace } from './requests/request-order.ts'
+import { createReadAhead, type ReadAhead } from './read-ahead.ts'
 import { createRowVerdicts } from './row-verdicts.ts'
 import { forwardShared, ForwardProgress, type ForwardOutcome } from './requests/shared-forward.ts'
 
@@ -54,6 +55,7 @@ export function createComputeEngine(
   gate: NativeGate,
 ): ComputeEngine {
   const loader = createGraphLoader({ manifest, folder, threads, gate })
+  const readAhead = createReadAhead(manifest.config, folder)
   const spans = createLoadedSpans()
   const heads = createLoadedHeads(loader, manifest.config.hiddenSize)
   const batches = new MicroBatches(manifest.config.blockCount)
@@ -62,7 +64,7 @@ export function createComputeEngine(
     'numeric-class': () => ({
       numericClass: fixedProbe(blockSpecs(manifest.config), manifest.profile, threads, gate),
     }),
-    ...loadCalls(host, manifest, loader, spans),
+    ...loadCalls(host, manifest, readAhead, loader, spans),
     'release-blocks': ({ span }) => {
       spans.release(span)
       batches.forget(span)
@@ -78,6 +80,7 @@ export function createComputeEngine(
     stop: () => {
       spans.releaseAll()
       heads.releaseAll()
+      readAhead.close()
       return null
     },
   }
@@ -97,6 +100,7 @@ export function createComputeEngine(
 function loadCalls(
   host: EngineHost,
   { config, profile }: Manifest,
+  readAhead: ReadAhead,
   loader: GraphLoader,
   spans: LoadedSpans,
 ): Handlers<'load-blocks' | 'load-rank'> {
@@ -106,12 +110,16 @@ function loadCalls(
     (index: number): string =>
       blockFormats(profile, start + index)
   return {
-    'load-blocks': ({ span: id, range }) => {
+    'load-blocks': ({ span: id, range, residentBlocks }) => {
       const span = spanOf(config, range, profile.kv)
       const probe = (_: unknown, index: number): RowPadding | null =>
         probeBlock(loader.loadBlock, blockOf(span, range.start + index))
       verdicts.find(span.blocks, probe, formatsFrom(range.start))
-      spans.add(id, createBlockChain(span, verdicts.paddingOf, loader.loadBlock))
+      const streaming =
+        residentBlocks === null
+          ? null
+          : { residentBlocks, readAhead: (blocks: BlockRange) => readAhead.read(blocks) }
+      spans.add(id, createBlockChain(span, verdicts.paddingOf, loader.loadBlock, streaming))
       return { padding: verdicts.over(span.blocks) }
     },
     'load-rank': async ({ span: id, range, share, mailbox, thread }) => {

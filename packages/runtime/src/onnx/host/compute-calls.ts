@@ -18,7 +18,11 @@ export type SpanId = number
 export interface ComputeCalls {
   'numeric-class': { arguments: null; result: { numericClass: string } }
   /** `padding` null: the self-probe found no padding with which rows are independent of how they are grouped. */
-  'load-blocks': { arguments: { span: SpanId; range: BlockRange }; result: { padding: RowPadding | null } }
+  'load-blocks': {
+    /** `residentBlocks`: how many keep their weights in memory, while those of the others come from disk in every step; null for all. */
+    arguments: { span: SpanId; range: BlockRange; residentBlocks: number | null }
+    result: { padding: RowPadding | null }
+  }
   /** A rank's share of a span. Its partial sums go through the mailbox while the engine's thread cannot exchange them itself. */
   'load-rank': {
     arguments: {

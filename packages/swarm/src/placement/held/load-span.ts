@@ -7,6 +7,8 @@ import type { LoadedSpan } from './loaded-spans.ts'
 export interface SpanLoaderDependencies {
   readonly config: ModelConfig
   readonly device: Pick<Device, 'loadBlocks'>
+  /** As {@link LoadOptions.streamWeights}, for spans that this node holds alone. */
+  readonly streamWeights?: boolean | undefined
   /** Forms the group of a holding that has one; absent where this node leads none. */
   readonly lead?: ((holding: Holding, options: LoadOptions) => Promise<BlockRunner>) | undefined
   /** Brings the weights of these units to this machine. */
@@ -28,7 +30,10 @@ export async function loadSpan(
   await dependencies.ensureUnits(unitsOfRange(dependencies.config, holding), signal)
   const options = { memory, signal }
   const runner = await (holding.group === undefined
-    ? dependencies.device.loadBlocks(holding, options)
+    ? dependencies.device.loadBlocks(holding, {
+        ...options,
+        ...(dependencies.streamWeights === true && { streamWeights: true }),
+      })
     : lead(dependencies, holding, options, others()))
   // The node announces `holding`, so the runner must compute exactly these blocks.
   if (runner.range.start !== holding.start || runner.range.end !== holding.end) {
