@@ -18,6 +18,11 @@ export interface ConnectOptions {
    * `private`, the default: this process does, and peers see hidden states only.
    */
   readonly placement?: 'private' | 'thin'
+  /**
+   * How hidden states travel: `f16` takes half of the bytes and `int8` a quarter, and both change the answer a little; no
+   * audit covers it. `f32`, the default, changes nothing.
+   */
+  readonly wire?: 'f32' | 'f16' | 'int8'
   /** Compute in this process, without a network; needs `model`. */
   readonly local?: boolean
   /** `f32`, `int8[:BLOCK]`, `int4[:BLOCK]`: refused when the swarm has another. */
@@ -102,6 +107,7 @@ async function joinSwarm(options: ConnectOptions): Promise<SwarmClient> {
     join: options.join,
     draft: options.draft,
     placement: options.placement,
+    wire: options.wire,
     replacementWaitMs: options.replacementWaitMs,
   })
   try {

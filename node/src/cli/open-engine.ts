@@ -3,7 +3,7 @@ import type { ClientOptions, SwarmFunctions } from '../swarm-port.ts'
 import { printableLines, ShoalError, timeLimit } from '@shoal/host'
 import { threadsOf, type CommandContext } from './context.ts'
 import { blockNames, missingBlocks } from './missing-blocks.ts'
-import type { AuditKind, JoinFlags, ModelFlags, Placement } from './options.ts'
+import type { AuditKind, JoinFlags, ModelFlags, Placement, Wire } from './options.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface OpenedEngine {
@@ -18,6 +18,7 @@ export interface OpenedEngine {
 export interface EngineFlags extends ModelFlags, JoinFlags {
   readonly local?: boolean
   readonly placement?: Placement
+  readonly wire?: Wire
   readonly draft?: string
   readonly audit?: AuditKind
 }
@@ -38,6 +39,10 @@ export function checkEngineFlags(flags: EngineFlags): void {
   if (!joined && flags.draft !== undefined)
     throw new UsageError(
       '--draft proposes tokens to a swarm, which checks several at once: give --join too, or leave --draft out',
+    )
+  if (!joined && flags.wire !== undefined)
+    throw new UsageError(
+      '--wire says how hidden states travel between peers: give --join too, or leave it out',
     )
   if (!joined && flags.placement === 'thin')
     throw new UsageError(
@@ -88,6 +93,7 @@ export async function openEngine(
     ...(model !== undefined && { model }),
     ...(weights !== undefined && { weights }),
     ...(flags.draft !== undefined && { draft: flags.draft }),
+    ...(flags.wire !== undefined && { wire: flags.wire }),
     ...(flags.placement !== undefined && { placement: flags.placement }),
     audits: { reruns: flags.audit === 'reruns' },
   }

@@ -148,20 +148,31 @@ export function addDraftOption(command: Command): Command {
 export interface PlacementFlags extends DraftFlags {
   readonly audit?: AuditKind
   readonly placement: Placement
+  readonly wire?: Wire
 }
+
+/** How hidden states travel. */
+export type Wire = 'f32' | 'f16' | 'int8'
 
 /** Where a coordinator's embedding and head are computed. */
 export type Placement = 'private' | 'thin'
 
 export function addPlacementOption(command: Command): Command {
-  return addDraftOption(addAuditOption(command)).addOption(
-    new Option(
-      '--placement <KIND>',
-      'where embedding and head are computed: private = in this process, so that no peer sees text; thin = by a peer, which then sees the text, so that nothing is fetched or computed here',
+  return addDraftOption(addAuditOption(command))
+    .addOption(
+      new Option(
+        '--placement <KIND>',
+        'where embedding and head are computed: private = in this process, so that no peer sees text; thin = by a peer, which then sees the text, so that nothing is fetched or computed here',
+      )
+        .choices(['private', 'thin'])
+        .default('private'),
     )
-      .choices(['private', 'thin'])
-      .default('private'),
-  )
+    .addOption(
+      new Option(
+        '--wire <FORMAT>',
+        'how hidden states travel: f32 = unchanged; f16 and int8 = half and a quarter of the bytes, which changes the answer a little',
+      ).choices(['f32', 'f16', 'int8']),
+    )
 }
 
 export interface ApiFlags {

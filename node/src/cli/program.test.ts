@@ -107,6 +107,11 @@ test.each([
     'generate hello --model demo --placement thin',
     /--placement thin lets a peer compute embedding and head: give --join too/,
   ],
+  [
+    'generate hello --model demo --wire int8',
+    /--wire says how hidden states travel between peers: give --join too/,
+  ],
+  ['generate hello --join /ip4/1.2.3.4/tcp/1 --wire int4', /Allowed choices are f32, f16, int8/],
   ['generate hello --model demo --temperature hot', /number from 0 to 100/],
   ['generate hello --model demo --top-p 2', /number from 0 to 1/],
   ['generate hello --model demo --seed -1', /whole number from 0 to 4294967295/],

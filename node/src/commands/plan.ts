@@ -4,7 +4,7 @@ import { ShoalError } from '@shoal/host'
 import { formatBytes } from '@shoal/host/node'
 import type { Snapshot } from '@shoal/membership'
 import { formatProfile, rankPermille, splitBlocks, type ModelConfig, type NumericProfile } from '@shoal/model'
-import type { ModelCosts, Objective, Plan, predict } from '@shoal/planner'
+import type { ByWire, ModelCosts, Objective, Plan, predict, predictByWire } from '@shoal/planner'
 import { inContext } from '../cli/context.ts'
 import { readUserFile } from '../cli/user-file.ts'
 import { deviceFileBytesMax, snapshotOfDevices } from '../cli/device-file.ts'
@@ -72,6 +72,7 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
       flags.explain === true
         ? {
             byCache: byCache(planner.predict, snapshot, costs, chosen),
+            byWire: byWire(planner.predictByWire, snapshot, costs, chosen),
             ...explain(snapshot, flags.objective, planFor),
             groups: planner.planGroups({ ...snapshot, costs }, grouping).grouped,
           }
@@ -111,6 +112,13 @@ function readDeviceFile(path: string): string {
 interface Explained {
   /** TPOT by length of the KV cache: a token takes longer as a conversation grows. */
   readonly byCache: readonly { readonly past: number; readonly tpotMs: number }[]
+  /** TPOT and TTFT by how hidden states travel (`--wire`). */
+  readonly byWire: readonly {
+    readonly wire: ByWire['wire']
+    readonly tpotMs: number
+    readonly ttftMs: number
+    readonly advised: boolean
+  }[]
   readonly front: readonly {
     readonly objective: Objective
     readonly tpotMs: number | null
@@ -145,11 +153,26 @@ function byCache(
   }))
 }
 
+function byWire(
+  predictions: typeof predictByWire,
+  snapshot: Snapshot,
+  costs: ModelCosts,
+  { route }: Plan,
+): Explained['byWire'] {
+  if (route.length < 2 || route.some(({ group }) => group !== undefined)) return []
+  return predictions({ ...snapshot, costs }, route).map(({ wire, tpotMicros, ttftMicros, advised }) => ({
+    wire,
+    tpotMs: tpotMicros / 1000,
+    ttftMs: ttftMicros / 1000,
+    advised,
+  }))
+}
+
 function explain(
   snapshot: Snapshot,
   objective: Objective,
   planFor: (objective: Objective, from?: Snapshot) => Plan,
-): Omit<Explained, 'byCache'> {
+): Omit<Explained, 'byCache' | 'byWire'> {
   const whole = tpotMs(planFor(objective))
   return {
     front: objectives.map((kind) => {
@@ -196,12 +219,16 @@ function showPlan(
   )
 }
 
-function showExplained(output: Output, { byCache, front, without }: Explained): void {
+function showExplained(output: Output, { byCache, byWire, front, without }: Explained): void {
   const ms = (value: number | null): string =>
     value === null ? 'does not run' : `${value.toFixed(1)} ms a token`
   if (byCache.length > 0)
     output.line(
       `by positions in the KV cache: ${byCache.map(({ past, tpotMs }) => `${past}: ${tpotMs.toFixed(1)} ms`).join(', ')}`,
+    )
+  for (const { wire, tpotMs, ttftMs } of byWire.filter(({ advised }) => advised))
+    output.line(
+      `slow links: with --wire ${wire}, which changes answers a little, ${tpotMs.toFixed(1)} ms a token and the first after ${Math.round(ttftMs)} ms`,
     )
   output.line('\nobjectives:')
   for (const { objective, tpotMs, tokensPerSecond } of front)

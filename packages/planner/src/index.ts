@@ -13,6 +13,7 @@
  */
 export { blocksThatFit, defaultContextTokens, modelCosts, spanBytes, type ModelCosts } from './costs/costs.ts'
 export { hopMicros, rttMicros, unmeasuredRttMicros } from './costs/links.ts'
+export { predictByWire, type ByWire } from './costs/by-wire.ts'
 export { predict, tokenMicros, type Placement, type Prediction } from './costs/predict.ts'
 export { parseDevices } from './devices.ts'
 export { contributions, explain, paretoFront, type Contribution, type FrontPlan } from './explain.ts'

@@ -94,6 +94,7 @@ export type {
   Successor,
 } from './session/hand-over-messages.ts'
 export { bytesOfHidden, hiddenRows } from './session/hidden-rows.ts'
+export { decodeRows, encodeRows, wireFormats, wireRowBytes, type WireFormat } from './session/wire-rows.ts'
 export { decodeSession, encodeSession } from './session/session.ts'
 export type {
   CloseSession,

@@ -75,7 +75,7 @@ describe('a message is refused that', () => {
     ['has an empty range', { start: 1 }, 'open: start must be an integer from 0 to 0'],
     ['has too many blocks', { end: limits.maxBlocks + 1 }, 'open: end'],
     ['has no room for a token', { tokenBudget: 0 }, 'open: tokenBudget'],
-    ['asks for an unknown wire type', { wire: 'f16' }, 'open: wire must be one of f32'],
+    ['asks for an unknown wire type', { wire: 'int4' }, 'open: wire must be one of f32'],
     ['has no next hop', { next: null }, 'open: next must be a map'],
     ['has a list for a next hop', { next: [] }, 'open: next must be a map'],
     [

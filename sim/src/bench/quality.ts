@@ -3,10 +3,12 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
+import { wireFormats } from '@shoal/protocol'
 import type { Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
 import { writeGgufCopy } from './llama-cpp/gguf-copy.ts'
 import { describeMachine } from './machine.ts'
+import { hopsOf } from './quality/hops.ts'
 import { createComparison, type Comparison } from './quality/comparison.ts'
 import { weightBytes } from './quality/weight-bytes.ts'
 import { ownTexts, randomTexts, type Texts } from './quality/texts.ts'
@@ -15,7 +17,10 @@ import type { BenchSettings } from './settings.ts'
 
 const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
 
-/** `--weights` of every format that is compared with float32, and `f32+kv-int8`: exact weights with keys and values in int8. */
+/**
+ * `--weights` of every format that is compared with float32; `f32+kv-int8`: exact weights with keys and values in int8;
+ * `f32+wire-…`: exact weights over two stages whose hidden states travel so (`--wire`).
+ */
 const formats = [
   'int4:32',
   'int4:32+head-int8:128',
@@ -26,6 +31,8 @@ const formats = [
   'int8:32',
   'int8:128',
   'f32+kv-int8',
+  'f32+wire-f16',
+  'f32+wire-int8',
 ] as const
 
 const demoModelFolder = fileURLToPath(new URL('../../../packages/demo-model/model/', import.meta.url))
@@ -66,6 +73,7 @@ export async function benchQuality(settings: BenchSettings): Promise<BenchReport
       'perplexity: of the text, given the tokens before; the text is what the float32 model writes at temperature 1, so that perplexityF32 is the least possible on average',
       'prompts of chats come from a file of questions, and are not judged',
       'Random: over uniformly random tokens',
+      'WireF16, WireInt8: over two stages, so three hops',
       'bytesPerWeight: in memory once loaded; fileBytesPerWeight: on disk and on the wire',
     ],
   }
@@ -77,12 +85,23 @@ async function judge(
   model: string,
   judged: readonly string[],
 ): Promise<Samples> {
+  /** First block of the second stage. */
+  let cut = 0
   const open = (profile: string): Promise<Engine> => {
-    const [weights = '', kv] = profile.split('+kv-')
-    return openLocalEngine(dependencies, { model, weights, kv, dataFolder, threads: 1 })
+    const [exactly = '', wire] = profile.split('+wire-')
+    const [weights = '', kv] = exactly.split('+kv-')
+    const hops =
+      wire === undefined
+        ? {}
+        : hopsOf(
+            wireFormats.find((format) => format === wire)!,
+            cut,
+          )
+    return openLocalEngine(dependencies, { model, weights, kv, dataFolder, threads: 1, ...hops })
   }
   report('f32: loading …')
   const exact = await open('f32')
+  cut = exact.manifest.manifest.config.blockCount >> 1
   const samples: Samples = {}
   try {
     const texts = { own: await ownTexts(exact, rounds, report), random: randomTexts(exact, rounds) }

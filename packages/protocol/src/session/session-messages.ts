@@ -2,6 +2,7 @@
  * Messages of `/shoal/session`, as values; `docs/protocol.md` is the page to read first. `start` names a stage by its
  * first block, because one peer may hold two stages of a route.
  */
+import type { WireFormat } from './wire-rows.ts'
 import type {
   HandedOver,
   HandOver,
@@ -38,7 +39,8 @@ export interface OpenSession {
   readonly epoch: number
   /** Most positions that the session will have; the stage reserves KV cache and journal for them. */
   readonly tokenBudget: number
-  readonly wire: 'f32'
+  /** How the session's hidden states travel, in and out. */
+  readonly wire: WireFormat
   /** The only peer whose steps the stage accepts: the coordinator for the first stage, else the stage before. */
   readonly previous: string
   readonly next: NextHop

@@ -26,6 +26,7 @@ import type {
   SessionReceipt,
 } from './session-messages.ts'
 import { decodeResult, decodeStep, encodeStepHead } from './step-header.ts'
+import { wireFormats } from './wire-rows.ts'
 
 /** Positions, epochs and step numbers travel in 32 bits. */
 const maxUint32 = 0xffffffff
@@ -160,7 +161,7 @@ function readOpen(fields: Fields): OpenSession {
     end,
     epoch: fields.integer('epoch', 0, maxUint32),
     tokenBudget: fields.integer('tokenBudget', 1, maxUint32),
-    wire: fields.oneOf('wire', ['f32']),
+    wire: fields.oneOf('wire', wireFormats),
     previous: fields.id('previous'),
     next: readNextHop(fields.nested('next')),
     ...(fields.has('restore') && { restore: fields.id('restore') }),

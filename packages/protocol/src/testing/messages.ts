@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { limits } from '../limits.ts'
+import { wireFormats } from '../session/wire-rows.ts'
 import { receiptLimits } from '../receipts/limits.ts'
 import type { BlobMessage } from '../blobs.ts'
 import type { Hello, Refused } from '../hello.ts'
@@ -66,7 +67,7 @@ export const plainSessionMessage: fc.Arbitrary<SessionMessage> = fc.oneof(
       range,
       epoch: uint32,
       tokenBudget: fc.integer({ min: 1, max: 0xffffffff }),
-      wire: fc.constant('f32' as const),
+      wire: fc.constantFrom(...wireFormats),
       previous: id,
       next: nextHop,
     })

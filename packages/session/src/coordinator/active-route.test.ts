@@ -29,7 +29,7 @@ const unmoved = { moved: null, repaired: false }
 
 /** Two stages of two blocks, and three rows sent in two steps. */
 function startRoute(): { route: ActiveRoute; first: OpenStage; second: OpenStage } {
-  const route = new ActiveRoute(2, 16)
+  const route = new ActiveRoute({ hiddenSize: 2, tokenBudget: 16, wire: 'f32' })
   const [first, second] = [openStage('a', 0, 2), openStage('b', 2, 4)]
   route.install({ epoch: route.issueEpoch(), stages: [first, second], ...unmoved })
   route.append(Float32Array.of(1, 2, 3, 4), 'none')
@@ -38,7 +38,7 @@ function startRoute(): { route: ActiveRoute; first: OpenStage; second: OpenStage
 }
 
 test('before the first version there is neither a route nor an epoch', () => {
-  const route = new ActiveRoute(2, 16)
+  const route = new ActiveRoute({ hiddenSize: 2, tokenBudget: 16, wire: 'f32' })
   expect([route.route, route.epoch, route.paused]).toEqual([[], null, true])
   expect(route.issueEpoch()).toBe(0)
 })

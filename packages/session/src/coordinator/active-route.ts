@@ -1,6 +1,7 @@
 import { createJournal, type JournalStep, type OutputJournal } from '../route/journal.ts'
 import { keptAlong } from '../route/replay-rules.ts'
 import type { ForwardOptions, Route, RouteStage } from '../route/types.ts'
+import type { WireFormat } from '@shoal/protocol'
 import { createClassRecord, type ClassRecord } from './numeric-continuity.ts'
 import type { OpenStage } from './opening/opening-stages.ts'
 
@@ -29,14 +30,23 @@ export interface Installed {
 /** Read-only view of the coordinator's journal. */
 export type SentRows = Pick<OutputJournal, 'length' | 'steps' | 'views'>
 
+export interface ActiveRouteOptions {
+  readonly hiddenSize: number
+  readonly tokenBudget: number
+  /** How the session's hidden states travel. */
+  readonly wire: WireFormat
+}
+
 /**
  * The route of one session: its version in use, every row sent along it, and how often it changed.
  *
  * `install` is the only way to change the stages and the epoch in use. Nothing here waits or sends.
  */
 export class ActiveRoute {
+  readonly hiddenSize: number
+  readonly wire: WireFormat
   readonly #journal: OutputJournal
-  readonly #classes: ClassRecord = createClassRecord()
+  readonly #classes: ClassRecord
   #stages: readonly OpenStage[] = []
   #route: Route = []
   #epoch = -1
@@ -48,8 +58,11 @@ export class ActiveRoute {
   #failovers = 0
   #moves = 0
 
-  constructor(hiddenSize: number, tokenBudget: number) {
+  constructor({ hiddenSize, tokenBudget, wire }: ActiveRouteOptions) {
     this.#journal = createJournal(hiddenSize, tokenBudget)
+    this.#classes = createClassRecord(wire)
+    this.hiddenSize = hiddenSize
+    this.wire = wire
   }
 
   /** Empty until the first version is installed. */

@@ -1,4 +1,5 @@
 import type { BlockRange } from '@shoal/model'
+import type { WireFormat } from '@shoal/protocol'
 import type { StageError } from '../route/stage-error.ts'
 import type { Route, RouteFinder } from '../route/types.ts'
 
@@ -41,6 +42,8 @@ export interface RouteSessionOptions {
   readonly keep?: boolean
   /** Whether stages sign receipts, which the coordinator's `onReceipt` gets. */
   readonly receipts?: boolean
+  /** How hidden states travel; unchanged, as float32, when absent. */
+  readonly wire?: WireFormat | undefined
   /** When this signal aborts, the session ends, also while it is being opened. */
   readonly signal?: AbortSignal
 }

@@ -23,14 +23,14 @@ import { PendingSteps } from './steps/pending-steps.ts'
  */
 export async function startRouteSession(context: SessionContext): Promise<RouteSession> {
   const { links, clock, times, options } = context
-  const { session, hiddenSize, tokenBudget, signal } = options
+  const { session, hiddenSize, tokenBudget, signal, wire = 'f32' } = options
   checkRoute(options.route, options.range)
   throwIfAborted(signal)
 
   const life = createSessionLife(signal)
-  const route = new ActiveRoute(hiddenSize, tokenBudget)
+  const route = new ActiveRoute({ hiddenSize, tokenBudget, wire })
   appendPrefix(route, options)
-  const pending = new PendingSteps({ clock, hiddenSize, route, times })
+  const pending = new PendingSteps({ clock, hiddenSize, wire, route, times })
   const transfers = new Transfers(context, life, route)
   const leaving = new LeavingStages(route)
   const rerouter = new Rerouter(context, { life, route, pending, transfers, leaving })

@@ -1,7 +1,7 @@
 import { messageOf, ShoalError } from '@shoal/host'
 import {
+  decodeRows,
   decodeSession,
-  hiddenRows,
   type CloseSession,
   type KeyValues,
   type KeyValuesEnd,
@@ -110,7 +110,7 @@ export class StageMessages {
       return
     }
     try {
-      return this.#compute(stage, message, hiddenRows(payload, rows, stage.runner.hiddenSize))
+      return this.#compute(stage, message, decodeRows(stage.wire, payload, rows, stage.runner.hiddenSize))
     } catch (error) {
       stage.fail({
         step,

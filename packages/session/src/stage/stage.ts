@@ -1,5 +1,5 @@
 import { ShoalError } from '@shoal/host'
-import type { SessionPrefix } from '@shoal/protocol'
+import type { SessionPrefix, WireFormat } from '@shoal/protocol'
 import type { BlockRunner } from '@shoal/runtime'
 import type { Outbox } from '../channels/outbox.ts'
 import type { ChannelUse } from '../channels/peer-channels.ts'
@@ -51,6 +51,8 @@ export interface StageParts {
   readonly end: number
   readonly owner: Owner
   readonly runner: BlockRunner
+  /** How rows come and leave. */
+  readonly wire: WireFormat
   readonly session: StageSession
   readonly output: SessionOutput
   readonly restore: StageRestore | null
@@ -70,6 +72,7 @@ export class Stage {
   readonly end: number
   readonly owner: Owner
   readonly runner: BlockRunner
+  readonly wire: WireFormat
   readonly session: StageSession
   readonly #output: SessionOutput
   /** Receives the session's KV cache from another stage; null when this stage computes all of it. */
@@ -81,12 +84,13 @@ export class Stage {
   #began: SessionPrefix | null = null
   #handOver: StageHandOver | null = null
 
-  constructor({ id, start, end, owner, runner, session, output, restore, inOrder }: StageParts) {
+  constructor({ id, start, end, owner, runner, wire, session, output, restore, inOrder }: StageParts) {
     this.id = id
     this.start = start
     this.end = end
     this.owner = owner
     this.runner = runner
+    this.wire = wire
     this.session = session
     this.#output = output
     this.restore = restore

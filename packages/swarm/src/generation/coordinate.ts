@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '@shoal/host'
 import type { IdentifiedManifest } from '@shoal/model'
 import type { Transport } from '@shoal/network'
+import type { WireFormat } from '@shoal/protocol'
 import { createCoordinator } from '@shoal/session'
 import type { AuditDesk } from '../audit/audit-desk.ts'
 import type { Reputation } from '../trust/reputation.ts'
@@ -32,6 +33,8 @@ export interface CoordinateDependencies extends Pick<ConstraintDependencies, 'op
   readonly speculates?: boolean | undefined
   /** Proposes tokens where the text repeats nothing; absent without `--draft`. */
   readonly draft?: DraftModel | undefined
+  /** How hidden states travel; unchanged, as float32, when absent. */
+  readonly wire?: WireFormat | undefined
   readonly tokenizer: Tokenizer | null
   readonly defaultSampling: SamplingOptions
   /**

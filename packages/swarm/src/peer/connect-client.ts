@@ -1,6 +1,7 @@
 import { withPaths } from '../view/peer-paths.ts'
 import type { SystemDependencies } from '@shoal/host'
 import { createMembership, membershipProfiles, type Membership } from '@shoal/membership'
+import type { WireFormat } from '@shoal/protocol'
 import { createDevice, type Device } from '@shoal/runtime'
 import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
 import { auditReport } from '../audit/report.ts'
@@ -26,6 +27,8 @@ export interface ClientOptions {
   readonly join: readonly string[]
   /** Join only the swarm of this manifest. */
   readonly manifestId?: string | undefined
+  /** How hidden states travel: `f16` and `int8` are smaller and change them; `f32`, unchanged, when absent. */
+  readonly wire?: WireFormat | undefined
   readonly dataFolder: string
   readonly threads: number
   /** How long an answer waits for somebody to take over blocks that nobody holds any more; 30 s when absent. */
@@ -97,6 +100,7 @@ async function connect(
     thin: options.placement === 'thin' ? () => thinVocabulary(dependencies, joined, membership) : undefined,
     ...draftsOf(dependencies, options, manifest, scope),
     store,
+    wire: options.wire,
     replacementWaitMs: options.replacementWaitMs,
   })
   scope.onClose(() => engine.close())

@@ -15,6 +15,7 @@ export function requestsFor(
   open: ReadonlySet<RouteStage>,
 ): OpenRequest[] {
   const { session, manifestId, profile, route, tokenBudget, receipts = false, prefix, hiddenSize } = options
+  const { wire = 'f32' } = options
   return route.map((stage, index) => {
     const next = route[index + 1]
     return {
@@ -29,7 +30,7 @@ export function requestsFor(
         end: stage.range.end,
         epoch,
         tokenBudget,
-        wire: 'f32',
+        wire,
         previous: route[index - 1]?.peer ?? self,
         next:
           next === undefined

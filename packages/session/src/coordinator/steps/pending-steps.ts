@@ -1,5 +1,5 @@
 import { ShoalError, type Clock, type Timer } from '@shoal/host'
-import { hiddenRows, type StepResult } from '@shoal/protocol'
+import { decodeRows, type StepResult, type WireFormat } from '@shoal/protocol'
 import { allFinite } from '../../route/hidden-states.ts'
 import type { SessionTimes } from '../../route/limits.ts'
 import type { ForwardOptions } from '../../route/types.ts'
@@ -22,6 +22,8 @@ interface Entry {
 export interface PendingStepsOptions {
   readonly clock: Clock
   readonly hiddenSize: number
+  /** How the rows have travelled. */
+  readonly wire: WireFormat
   /** The route whose predictions give the deadlines. */
   readonly route: Pick<ActiveRoute, 'route'>
   readonly times: SessionTimes
@@ -89,7 +91,7 @@ export class PendingSteps {
         `it answers step ${result.step} at position ${result.position} with ${result.rows} rows; expected step ${step} at position ${position} with ${wanted} rows`,
       )
     }
-    const hidden = hiddenRows(payload, wanted, this.#options.hiddenSize)
+    const hidden = decodeRows(this.#options.wire, payload, wanted, this.#options.hiddenSize)
     if (!allFinite(hidden)) throw new ShoalError('bad-frame', 'non-finite hidden states')
     this.#queue.shift()
     this.#watchOldest()

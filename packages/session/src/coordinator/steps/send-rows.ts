@@ -1,6 +1,5 @@
 import { messageOf, ShoalError } from '@shoal/host'
-import { encodeSession } from '@shoal/protocol'
-import { bytesOf } from '../../route/hidden-states.ts'
+import { encodeRows, encodeSession } from '@shoal/protocol'
 import type { JournalStep } from '../../route/journal.ts'
 import type { ActiveRoute } from '../active-route.ts'
 import { lossOf } from '../opening/accusations.ts'
@@ -28,7 +27,9 @@ export async function sendRows(
     await link.outbox.send(() => {
       if (route.epoch !== epoch) throw new ShoalError('stale-epoch', 'the route was replaced')
       if (discarded()) throw new ShoalError('cancelled', 'a rewind discarded the rows')
-      return [...head, ...route.sent.views(position, position + rows).map(bytesOf)]
+      const { wire, hiddenSize } = route
+      const views = route.sent.views(position, position + rows)
+      return [...head, ...views.map((view) => encodeRows(wire, view, hiddenSize))]
     })
   } catch (error) {
     if (route.epoch === epoch && !discarded())

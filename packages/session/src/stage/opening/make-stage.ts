@@ -170,6 +170,7 @@ function stageFor(
     end,
     owner,
     hiddenSize: runner.hiddenSize,
+    wire: request.wire,
     logger: context.logger,
   })
   const session = new StageSession(
@@ -205,6 +206,7 @@ function stageFor(
     end,
     owner,
     runner,
+    wire: request.wire,
     session,
     output,
     restore,

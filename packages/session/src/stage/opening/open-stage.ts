@@ -76,6 +76,11 @@ async function moveStage(
   if (stage.owner.peer !== outbox.peer) throw new ShoalError('bad-request', 'this session id is in use')
   if (request.epoch < session.epoch)
     throw new ShoalError('stale-epoch', `the session is at epoch ${session.epoch} here, not ${request.epoch}`)
+  if (request.wire !== stage.wire)
+    throw new ShoalError(
+      'bad-request',
+      `hidden states of this session travel as ${stage.wire}, not ${request.wire}`,
+    )
   if (!stage.opened || request.epoch === session.epoch)
     throw new ShoalError('bad-request', `the session is open here at epoch ${session.epoch}`)
   stage.owner.heardOn(outbox)

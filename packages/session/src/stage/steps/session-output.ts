@@ -1,8 +1,7 @@
 import { messageOf, ShoalError, type Logger } from '@shoal/host'
-import { encodeSession, type SessionFailed, type Step } from '@shoal/protocol'
+import { encodeRows, encodeSession, type SessionFailed, type Step, type WireFormat } from '@shoal/protocol'
 import type { Outbox } from '../../channels/outbox.ts'
 import type { ChannelUse } from '../../channels/peer-channels.ts'
-import { bytesOf } from '../../route/hidden-states.ts'
 import type { RouteNeighbours } from './route-version.ts'
 
 /** The rows of one step's output, or of several joined. */
@@ -20,6 +19,8 @@ export interface SessionOutputOptions {
   /** The coordinator, which is reached on the channel that it used last. */
   readonly owner: { readonly outbox: Outbox }
   readonly hiddenSize: number
+  /** How rows leave. */
+  readonly wire: WireFormat
   readonly logger: Logger
 }
 
@@ -53,18 +54,19 @@ export class SessionOutput {
     frame: Pushed,
     rows: () => readonly Float32Array[],
   ): Promise<void> {
-    const { session, end, owner, hiddenSize } = this.#options
+    const { session, end, owner, hiddenSize, wire } = this.#options
+    const encoded = (view: Float32Array): Uint8Array => encodeRows(wire, view, hiddenSize)
     const { position, rows: rowCount, step, rewind, want } = frame
     if (!next.coordinator) {
       const of = { session, start: end, epoch }
       const head = { type: 'step', ...of, position, rows: rowCount, step, rewind, want } as const
-      await this.hop?.send(() => [...encodeSession(head), ...rows().map(bytesOf)])
+      await this.hop?.send(() => [...encodeSession(head), ...rows().map(encoded)])
       return
     }
     const count = want === 'none' ? 0 : want === 'last' ? 1 : rowCount
     const [head] = encodeSession({ type: 'result', session, epoch, position, rows: count, step })
     if (head === undefined) throw new ShoalError('internal', 'a result has a head')
-    await owner.outbox.send(() => [head, ...wantedRows(want, rows(), hiddenSize).map(bytesOf)])
+    await owner.outbox.send(() => [head, ...wantedRows(want, rows(), hiddenSize).map(encoded)])
   }
 
   /** Tells the coordinator that the session, or a step of it, cannot go on here. */

@@ -8,6 +8,7 @@ import {
   type Logger,
   type Random,
 } from '@shoal/host'
+import type { WireFormat } from '@shoal/protocol'
 import { formatProfile, type BlockRange, type IdentifiedManifest } from '@shoal/model'
 import { sessionTimes, StageError, type Coordinator, type Route } from '@shoal/session'
 import type { AuditDesk } from '../../audit/audit-desk.ts'
@@ -40,6 +41,8 @@ export interface SessionOpenerDependencies {
   readonly reputation?: Reputation | undefined
   /** Gets the receipts of all sessions, and audits some of them; without it stages sign none. */
   readonly audits?: Pick<AuditDesk, 'expect' | 'watch'> | undefined
+  /** How hidden states travel; unchanged, as float32, when absent. */
+  readonly wire?: WireFormat | undefined
 }
 
 /**
@@ -54,13 +57,15 @@ export function createSessionOpener(
   dependencies: SessionOpenerDependencies,
   coordinator: Pick<Coordinator, 'open'>,
 ): SessionOpener {
-  const { clock, logger, reputation = createReputation(clock) } = dependencies
+  const { clock, logger, reputation = createReputation(clock), wire = 'f32' } = dependencies
   const trials = trialsOf(dependencies, coordinator, reputation)
   const find = findTrusted(dependencies.routes, reputation, trials)
   const prefixes = new PrefixRoutes(dependencies.routes, reputation)
   const openAlong = openerAlong(dependencies, coordinator, { find, reputation, trials, prefixes })
 
-  return async (end, tokenBudget, signal, prompt) => {
+  return async (end, tokenBudget, signal, ownPrompt) => {
+    // Rounded rows depend on the cuts of their route, so that no other session may begin with them.
+    const prompt = wire === 'f32' ? ownPrompt : undefined
     const range = { start: 0, end }
     const exclude = new Set<string>()
     let untilMs = clock.nowMs() + swarmLimits.openingTimeoutMs
@@ -129,7 +134,7 @@ function trialsOf(
 
 /** Opens one session along one route. */
 function openerAlong(
-  { manifest, random, audits }: SessionOpenerDependencies,
+  { manifest, random, audits: desk, wire = 'f32' }: SessionOpenerDependencies,
   coordinator: Pick<Coordinator, 'open'>,
   parts: {
     readonly find: SwarmView['find']
@@ -140,6 +145,8 @@ function openerAlong(
 ) {
   const { find, reputation, trials, prefixes } = parts
   const { config, profile } = manifest.manifest
+  // A repetition over another route would have other rows.
+  const audits = wire === 'f32' ? desk : undefined
   return async (
     route: Route,
     range: BlockRange,
@@ -168,6 +175,7 @@ function openerAlong(
       tokenBudget,
       ...(prefix !== undefined && { prefix }),
       keep: prompt !== undefined,
+      wire,
       ...(options.waits && { waitForRoomMs: sessionTimes.roomWaitMs }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       ...(audits !== undefined && { receipts: true }),
