@@ -15,6 +15,8 @@
  *                  while two answers at a time are compared with those of one process [--count KILLS]
  *     golden       every golden model over real processes, with the tokens of its reference implementation [--from N --count N
  *                  of them]
+ *     margins      every golden model in int8:32 and int4:128 beside float32: divergence and same best tokens, as a table
+ *                  [--from N --count N of them]
  *     kills        real processes that kill themselves at exact points
  *     siege        three real processes whose honest answers are compared while another process attacks one of them
  *                  [--attack NAME|each|all] [--count SECONDS of each attack]
@@ -29,6 +31,7 @@ import { chaosDrafts, chaosPrefixes, chaosSim, chaosTight } from './churn/sim.ts
 import { chaosGrammars } from './grammars/chaos-grammars.ts'
 import { chaosKills } from './kills/chaos-kills.ts'
 import { chaosStreams } from './kills/chaos-streams.ts'
+import { chaosMargins } from './margins/margins.ts'
 import { chaosGolden } from './processes/golden.ts'
 import { chaosOutages } from './processes/outages.ts'
 import { chaosRestarts } from './processes/restarts.ts'
@@ -76,6 +79,7 @@ const harnesses: Readonly<Record<string, Harness>> = {
   processes: { count: 100, run: chaosRestarts },
   outages: { count: 15, run: chaosOutages },
   golden: { count: 100, run: chaosGolden },
+  margins: { count: 100, run: chaosMargins },
   kills: { count: 100, run: chaosKills },
   siege: { count: 60, run: (_from, count, report, { attack }) => chaosSiege(attack, count, report) },
   topologies: { count: 1, run: (_from, _count, report, { layout }) => chaosTopologies(layout, report) },

@@ -29,6 +29,8 @@ export type {
   BlockSpec,
   DenseSpec,
   ExpertsSpec,
+  GroupedRouting,
+  LatentSpec,
   FeedForwardSpec,
   HeadSpec,
   NormKind,
@@ -65,7 +67,7 @@ export type { StoredRows, StoredTensor, TensorSource } from './sources/tensor-so
 export type { StoredType } from './sources/stored-types.ts'
 export { widen } from './sources/widen.ts'
 export { packTensors, type PackOptions, type PackProgress, type PackSink } from './packing/pack-tensors.ts'
-export { blockTensors, projectedRows } from './packing/block-tensors.ts'
+export { attendedColumns, blockTensors, projectedRows, turningChannels } from './packing/block-tensors.ts'
 export {
   isHeadNorm,
   packedBlock,

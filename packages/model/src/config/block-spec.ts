@@ -50,8 +50,23 @@ export interface AttentionSpec {
   readonly queryKeyNorm: QueryKeyNorm | null
   /** Each head has a learned score that takes part in the softmax and has no value (gpt-oss); absent in other families. */
   readonly sinks?: true
+  /**
+   * Queries, keys and values are made of vectors that all heads share (DeepSeek); absent in other families. The channels of a
+   * head that turn come first, and values are filled up with zeros to the size of a head.
+   */
+  readonly latent?: LatentSpec
   /** What a rank projects where `queryKeyNorm` spans the heads of all ranks; absent where it projects its own heads. */
   readonly projected?: ProjectedHeads
+}
+
+/** Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434). */
+export interface LatentSpec {
+  /** Columns of the vector that queries are made of; null where they are made of the residual stream. */
+  readonly querySize: number | null
+  /** Columns of the vector that keys and values are made of, less those of the keys that turn, which all heads share. */
+  readonly keyValueSize: number
+  /** Channels of a head's values. */
+  readonly valueSize: number
 }
 
 /**
@@ -101,11 +116,29 @@ export interface ExpertsSpec {
   readonly sharedSize: number | null
   /** The router, and both matrices of each expert, have biases; absent where they have none. */
   readonly biased?: true
+  /** The network that computes every row has no gate. */
+  readonly sharedUngated?: true
+  /** How experts are chosen and weighted where that is not by the softmax of their logits alone. */
+  readonly grouped?: GroupedRouting
   /**
    * Experts are (up + 1) · gate · sigmoid(1.702 · gate), with gate at most this and up within it in both directions (gpt-oss);
    * absent for SwiGLU.
    */
   readonly gateBound?: number
+}
+
+/** The router of DeepSeek: only experts of the best groups are chosen. */
+export interface GroupedRouting {
+  /** What logits become: `softmax` over all experts, or `sigmoid` of each (DeepSeek-V3, arXiv 2412.19437). */
+  readonly scores: 'softmax' | 'sigmoid'
+  /** Experts with consecutive numbers form groups of equal size. */
+  readonly groups: number
+  /** Groups of whose experts a row's are chosen: by their best score, or with `sigmoid` by the sum of their two best. */
+  readonly activeGroups: number
+  /** Multiplies the weights of the chosen experts. */
+  readonly scale: number
+  /** Each expert has a number that is added to its score for the choice, and not for its weight. */
+  readonly corrected: boolean
 }
 
 /** The final norm and the projection to logits. */

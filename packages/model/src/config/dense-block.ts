@@ -28,6 +28,7 @@ export function denseBlock(config: ModelConfig, index: number): BlockSpec {
       outputBias: config.outputBias ?? false,
       queryKeyNorm: config.queryKeyNorm ? 'head' : null,
       ...(config.attentionSinks === true ? { sinks: true } : {}),
+      ...(config.latent === undefined ? {} : { latent: config.latent }),
     },
     feedForward: {
       kind: 'dense',

@@ -5,10 +5,11 @@ import {
   checkInteger,
   checkNumber,
   fieldOf,
+  show,
   type JsonObject,
 } from '../json-fields.ts'
 import { limits } from '../limits.ts'
-import type { BlockSpec } from './block-spec.ts'
+import type { BlockSpec, GroupedRouting } from './block-spec.ts'
 import { denseBlock } from './dense-block.ts'
 import type { ExpertsConfig, ModelConfig } from './model-config.ts'
 
@@ -117,15 +118,43 @@ export function checkExperts(
     normalised: checkBoolean(fieldOf(object, 'normalised'), 'normalised'),
     sharedSize: shared === null ? null : checkInteger(shared, 'sharedSize', 1, limits.feedForwardSizeMax),
     denseBlocks,
-    ...checkKind(object),
+    ...checkKind(object, count, activeCount),
   }
 }
 
 /** What the experts of some families differ in. */
-function checkKind(object: JsonObject): Pick<ExpertsConfig, 'biased' | 'gateBound'> {
+function checkKind(
+  object: JsonObject,
+  count: number,
+  activeCount: number,
+): Pick<ExpertsConfig, 'biased' | 'gateBound' | 'sharedUngated' | 'grouped'> {
   const [biased, gateBound] = [fieldOf(object, 'biased'), fieldOf(object, 'gateBound')]
+  const [ungated, grouped] = [fieldOf(object, 'sharedUngated'), fieldOf(object, 'grouped')]
   return {
+    ...(ungated !== undefined && checkBoolean(ungated, 'sharedUngated') ? { sharedUngated: true } : {}),
+    ...(grouped === undefined
+      ? {}
+      : { grouped: checkGrouped(asObject(grouped, 'grouped'), count, activeCount) }),
     ...(biased !== undefined && checkBoolean(biased, 'biased') ? { biased: true } : {}),
     ...(gateBound === undefined ? {} : { gateBound: checkNumber(gateBound, 'gateBound', 0, 1e6) }),
+  }
+}
+
+function checkGrouped(object: JsonObject, count: number, activeCount: number): GroupedRouting {
+  const scores = fieldOf(object, 'scores')
+  if (scores !== 'softmax' && scores !== 'sigmoid')
+    throw new ModelError('bad-model', `scores of experts are softmax or sigmoid, not ${show(scores)}`)
+  const groups = checkInteger(fieldOf(object, 'groups'), 'groups', 1, count)
+  if (count % groups !== 0)
+    throw new ModelError('bad-model', `${count} experts cannot form ${groups} groups of equal size`)
+  const activeGroups = checkInteger(fieldOf(object, 'activeGroups'), 'activeGroups', 1, groups)
+  if (activeGroups * (count / groups) < activeCount)
+    throw new ModelError('bad-model', `${activeGroups} groups have fewer than ${activeCount} experts`)
+  return {
+    scores,
+    groups,
+    activeGroups,
+    scale: checkNumber(fieldOf(object, 'scale'), 'scale', 1e-6, 1e6),
+    corrected: checkBoolean(fieldOf(object, 'corrected'), 'corrected'),
   }
 }

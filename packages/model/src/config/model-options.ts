@@ -1,6 +1,8 @@
 import { ModelError } from '../error.ts'
 import { checkBoolean, checkInteger, checkNumber, fieldOf, show, type JsonObject } from '../json-fields.ts'
 import { limits } from '../limits.ts'
+import type { LatentSpec } from './block-spec.ts'
+import { checkLatent } from './latent.ts'
 import type { RopeConfig } from './model-config.ts'
 import { checkRope } from './rope.ts'
 
@@ -24,6 +26,8 @@ export interface ModelOptions {
   readonly feedForwardBias?: boolean
   /** Heads have a learned score without a value (gpt-oss). */
   readonly attentionSinks?: boolean
+  /** Queries, keys and values are made of shared vectors (DeepSeek). */
+  readonly latent?: LatentSpec
   /** The blocks to which `slidingWindow` applies, one value for each; all of them by default. */
   readonly windowedBlocks?: readonly boolean[]
   /** The rotary embedding of the blocks with a window, where it is another than that of the rest (Gemma 3). */
@@ -51,6 +55,7 @@ export function checkOptions(config: JsonObject, blockCount: number): ModelOptio
       outputBias: checkBoolean,
       feedForwardBias: checkBoolean,
       attentionSinks: checkBoolean,
+      latent: checkLatent,
       windowedBlocks: perBlock,
       windowedRope: checkRope,
       rotatedBlocks: perBlock,

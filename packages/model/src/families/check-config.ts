@@ -1,4 +1,5 @@
 import { checkExperts } from '../config/experts.ts'
+import type { LatentSpec } from '../config/block-spec.ts'
 import type { ModelConfig } from '../config/model-config.ts'
 import { checkOptions } from '../config/model-options.ts'
 import { checkRopeFits } from '../config/rope-factors.ts'
@@ -48,8 +49,26 @@ export function checkConfig(value: unknown): ModelConfig {
     ...checkOptions(object, blockCount),
   }
   checkHeads(config)
+  if (config.latent !== undefined) checkLatentFits(config, config.latent)
   for (const rope of [config.rope, config.windowedRope ?? config.rope]) checkRopeFits(rope, config.headSize)
   return config
+}
+
+/** Heads that are made of shared vectors have keys and values of their own, channels that turn and some that do not. */
+function checkLatentFits(config: ModelConfig, { valueSize }: LatentSpec): void {
+  const { headCount, keyValueHeadCount, headSize, rope, attentionBias, queryKeyNorm } = config
+  const turning = rope.dimensions ?? headSize
+  const fits =
+    keyValueHeadCount === headCount &&
+    valueSize <= headSize &&
+    turning < headSize &&
+    !attentionBias &&
+    !queryKeyNorm
+  if (fits) return
+  throw new ModelError(
+    'bad-model',
+    `latent attention with ${headCount} heads of ${headSize} channels does not fit ${keyValueHeadCount} key/value heads, values of ${valueSize} and ${turning} channels that turn`,
+  )
 }
 
 function checkHeads(config: ModelConfig): void {

@@ -5,8 +5,6 @@ const spaces = 'state-space blocks'
 /** What published families need that no graph computes in a canonical form: a refusal names it. */
 const missingParts: Readonly<Record<string, string>> = {
   bamba: spaces,
-  deepseek_v2: latent,
-  deepseek_v3: latent,
   falcon_h1: spaces,
   falcon_mamba: spaces,
   gemma3n: 'embeddings for each layer and shared key/value caches',

@@ -60,6 +60,76 @@ test.each<[string, object, RegExp]>([
   expect(() => parseConfig({ ...qwen3, ...more })).toThrow(message)
 })
 
+const deepseek = {
+  ...dense,
+  model_type: 'deepseek_v3',
+  num_key_value_heads: 8,
+  first_k_dense_replace: 1,
+  n_routed_experts: 16,
+  n_shared_experts: 2,
+  num_experts_per_tok: 4,
+  n_group: 4,
+  topk_group: 2,
+  norm_topk_prob: true,
+  routed_scaling_factor: 2.5,
+  moe_intermediate_size: 24,
+  q_lora_rank: 32,
+  kv_lora_rank: 24,
+  qk_nope_head_dim: 16,
+  qk_rope_head_dim: 8,
+  v_head_dim: 12,
+  // Some files name the channels that turn.
+  head_dim: 8,
+}
+const grouped = { scores: 'sigmoid', groups: 4, activeGroups: 2, scale: 2.5, corrected: true }
+
+test('DeepSeek-V3 has latent attention and experts in groups', () => {
+  expect(parseConfig(deepseek)).toMatchObject({
+    headSize: 24,
+    rope: { theta: 10_000, dimensions: 8, scaling: null },
+    latent: { querySize: 32, keyValueSize: 24, valueSize: 12 },
+    experts: { count: 16, activeCount: 4, sharedSize: 48, sharedUngated: true, denseBlocks: [0], grouped },
+  })
+  const scaling = {
+    type: 'yarn',
+    factor: 40,
+    mscale: 1,
+    mscale_all_dim: 1,
+    original_max_position_embeddings: 64,
+  }
+  const { scoreDivisor } = parseConfig({ ...deepseek, rope_scaling: scaling })
+  expect(scoreDivisor).toBeCloseTo(Math.sqrt(24) / (0.1 * Math.log(40) + 1) ** 2, 6)
+})
+
+test('DeepSeek-V2-Lite has queries of the residual stream and one group of experts', () => {
+  const lite = { q_lora_rank: null, topk_method: 'greedy', norm_topk_prob: false, scoring_func: 'softmax' }
+  expect(parseConfig({ ...deepseek, ...lite, model_type: 'deepseek_v2' })).toMatchObject({
+    latent: { querySize: null },
+    experts: {
+      normalised: false,
+      grouped: { scores: 'softmax', groups: 1, activeGroups: 1, corrected: false },
+    },
+  })
+})
+
+test.each<[string, object, RegExp]>([
+  ['another choice of experts', { topk_method: 'greedy' }, /topk_method is "greedy"/],
+  ['other scores', { scoring_func: 'softmax' }, /scoring_func is "softmax"/],
+  ['another order of pairs', { rope_interleave: false }, /rope_interleave is false/],
+  ['biases of attention', { attention_bias: true }, /attention_bias is true/],
+  ['groups that do not divide the experts', { n_group: 3 }, /cannot form 3 groups/],
+  ['fewer experts in the groups than are chosen', { n_group: 16 }, /2 groups have fewer than 4 experts/],
+  ['values wider than a head', { v_head_dim: 25 }, /values of 25/],
+  ['no size of the shared vector', { kv_lora_rank: undefined }, /kv_lora_rank/],
+  [
+    'experts of V2 whose weights are divided by their sum',
+    { model_type: 'deepseek_v2' },
+    /norm_topk_prob is true/,
+  ],
+])('DeepSeek is refused with %s', (_, more, message) => {
+  expect(() => parseConfig({ ...deepseek, ...more })).toThrow(message)
+})
+
 test('a manifest whose experts would take memory that no budget counts is refused', () => {
   const config = parseConfig(qwen3)
   const withExperts = (more: object) => ({ ...config, experts: { ...config.experts, ...more } })

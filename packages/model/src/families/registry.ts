@@ -5,6 +5,7 @@ import { show } from '../json-fields.ts'
 import { arcee } from './arcee.ts'
 import { cohere } from './cohere/cohere.ts'
 import { cohere2 } from './cohere/cohere2.ts'
+import { deepseekV2, deepseekV3 } from './deepseek.ts'
 import { ernie } from './ernie.ts'
 import { exaone4 } from './exaone4.ts'
 import type { Family } from './family.ts'
@@ -35,6 +36,8 @@ const families: readonly Family[] = [
   arcee,
   cohere,
   cohere2,
+  deepseekV2,
+  deepseekV3,
   ernie,
   exaone4,
   gemma,

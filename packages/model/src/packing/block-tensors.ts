@@ -1,9 +1,16 @@
-import type { AttentionSpec, BlockSpec, DenseSpec, FeedForwardSpec } from '../config/block-spec.ts'
+import type {
+  AttentionSpec,
+  BlockSpec,
+  DenseSpec,
+  FeedForwardSpec,
+  LatentSpec,
+} from '../config/block-spec.ts'
 
 export type BlockTensorName =
   | 'attention-norm'
   | 'attention-norm.bias'
   | 'qkv.weight'
+  | LatentTensorName
   | 'qkv.bias'
   | 'query-norm'
   | 'key-norm'
@@ -15,12 +22,23 @@ export type BlockTensorName =
   | 'feed-forward-norm.bias'
   | 'router.weight'
   | 'router.bias'
+  | 'router.correction'
   | 'shared-gate-up.weight'
   | 'shared-down.weight'
   | ExpertTensorName
   | 'up.weight'
   | 'up.bias'
   | 'feed-forward-post-norm'
+
+/** What latent attention has in place of `qkv`. */
+export type LatentTensorName =
+  | 'query.weight'
+  | 'query-down.weight'
+  | 'query-down-norm'
+  | 'query-up.weight'
+  | 'key-value-down.weight'
+  | 'key-value-down-norm'
+  | 'key-value-up.weight'
 
 /** The tensors of a gated network: that of a dense block, or one expert. */
 export type ExpertTensorName = 'gate-up.weight' | 'gate-up.bias' | 'down.weight' | 'down.bias'
@@ -76,10 +94,49 @@ export function projectedRows({
   ]
 }
 
+/** Columns of what attention makes of a row, as the projection back to the residual stream takes them. */
+export function attendedColumns({
+  headCount,
+  headSize,
+  latent,
+}: Pick<AttentionSpec, 'headCount' | 'headSize' | 'latent'>): number {
+  return headCount * (latent?.valueSize ?? headSize)
+}
+
+/** Channels of a head that turn. */
+export function turningChannels({ rope, headSize }: Pick<AttentionSpec, 'rope' | 'headSize'>): number {
+  return rope === null ? 0 : (rope.dimensions ?? headSize)
+}
+
+function latentTensors(
+  attention: AttentionSpec,
+  { querySize, keyValueSize, valueSize }: LatentSpec,
+  hiddenSize: number,
+): BlockTensor[] {
+  const { headCount, headSize } = attention
+  const turning = turningChannels(attention)
+  const queryRows = headCount * headSize
+  const queries =
+    querySize === null
+      ? [matrix('query.weight', [queryRows], hiddenSize)]
+      : [
+          matrix('query-down.weight', [querySize], hiddenSize),
+          vector('query-down-norm', querySize),
+          matrix('query-up.weight', [queryRows], querySize),
+        ]
+  return [
+    ...queries,
+    matrix('key-value-down.weight', [keyValueSize + turning], hiddenSize),
+    vector('key-value-down-norm', keyValueSize),
+    matrix('key-value-up.weight', [headCount * (headSize - turning + valueSize)], keyValueSize),
+  ]
+}
+
 function attentionTensors(attention: AttentionSpec, hiddenSize: number): BlockTensor[] {
-  const { headCount, headSize, queryKeyNorm } = attention
+  const { headCount, queryKeyNorm, latent } = attention
   const qkv = projectedRows(attention)
   const [queryRows, keyRows] = qkv
+  const { headSize } = attention
   const norms = {
     head: [headSize, headSize],
     'rotated-head': [headSize, headSize],
@@ -88,25 +145,28 @@ function attentionTensors(attention: AttentionSpec, hiddenSize: number): BlockTe
   } as const
   const [queryNorm, keyNorm] = norms[queryKeyNorm ?? 'head']
   return [
-    matrix('qkv.weight', qkv, hiddenSize),
+    ...(latent === undefined
+      ? [matrix('qkv.weight', qkv, hiddenSize)]
+      : latentTensors(attention, latent, hiddenSize)),
     ...optional(attention.bias, vector('qkv.bias', ...qkv)),
     ...optional(queryKeyNorm !== null, vector('query-norm', queryNorm), vector('key-norm', keyNorm)),
     ...optional(attention.sinks === true, vector('sinks', headCount)),
-    matrix('output.weight', [hiddenSize], headCount * headSize),
+    matrix('output.weight', [hiddenSize], attendedColumns(attention)),
     ...optional(attention.outputBias, vector('output.bias', hiddenSize)),
   ]
 }
 
 function feedForwardTensors(feedForward: FeedForwardSpec, hiddenSize: number): BlockTensor[] {
   if (feedForward.kind === 'dense') return denseTensors(feedForward, hiddenSize)
-  const { count, sharedSize, biased = false } = feedForward
+  const { count, sharedSize, biased = false, sharedUngated = false, grouped } = feedForward
   return [
     // The gate of the expert that computes every row is one more row of the router.
     {
-      ...matrix('router.weight', sharedSize === null ? [count] : [count, 1], hiddenSize),
+      ...matrix('router.weight', sharedSize === null || sharedUngated ? [count] : [count, 1], hiddenSize),
       float: true,
     },
     ...optional(biased, vector('router.bias', count)),
+    ...optional(grouped?.corrected === true, vector('router.correction', count)),
     ...(sharedSize === null ? [] : networkTensors(hiddenSize, sharedSize, 'shared-')),
   ]
 }

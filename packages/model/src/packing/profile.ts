@@ -201,8 +201,18 @@ export function profileOfKinds({ formats, rounding, kv, graphForm }: NumericProf
   return { formats, rounding, kv, graphForm }
 }
 
+const attentionParts: ReadonlySet<string> = new Set([
+  'qkv',
+  'output',
+  'query',
+  'query-down',
+  'query-up',
+  'key-value-down',
+  'key-value-up',
+])
+
 export function kindOf(name: string): MatrixKind {
   const [unit, part = ''] = name.split('.')
   if (unit === 'embed' || unit === 'head') return 'head'
-  return part === 'qkv' || part === 'output' ? 'attention' : 'feedForward'
+  return attentionParts.has(part) ? 'attention' : 'feedForward'
 }

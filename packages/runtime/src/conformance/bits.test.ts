@@ -25,6 +25,25 @@ const shapes: Readonly<Record<string, ModelConfig>> = {
   },
   'odd-sizes': { ...smallLlama, headCount: 8, keyValueHeadCount: 4, headSize: 8, feedForwardSize: 172 },
 }
+/** As DeepSeek: heads of shared vectors, of which a part turns, and experts in groups. */
+const latent: ModelConfig = {
+  ...smallLlama,
+  family: 'deepseek_v3',
+  keyValueHeadCount: 4,
+  headSize: 24,
+  rope: { theta: 10_000, dimensions: 8, scaling: null },
+  latent: { querySize: 40, keyValueSize: 32, valueSize: 16 },
+  experts: {
+    count: 6,
+    activeCount: 2,
+    size: 48,
+    normalised: true,
+    sharedSize: 40,
+    sharedUngated: true,
+    denseBlocks: [0],
+    grouped: { scores: 'sigmoid', groups: 3, activeGroups: 2, scale: 2.5, corrected: true },
+  },
+}
 const formats = ['f32', 'int4:32', 'int8:32', 'int4:128', 'int8:128', 'int4:16', 'int8:64', 'int4:32:offset']
 const rowCount = 140
 
@@ -36,6 +55,7 @@ const cases = [
     .filter((format) => !['f32', 'int4:32', 'int8:32'].includes(format))
     .map((format) => ['llama', format, 'onnx'] as const),
   ['experts', 'int4:128', 'onnx'] as const,
+  ['latent', 'int4:128', 'onnx'] as const,
   ['odd-sizes', 'int4:32:offset', 'onnx'] as const,
   ...['window', 'query-key-norm', 'odd-sizes'].map((shape) => [shape, 'int8:32+kv-int8', 'onnx'] as const),
   ['bias', 'f32+kv-int8', 'reference'] as const,
@@ -44,7 +64,7 @@ const cases = [
 ]
 
 describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
-  const config = shapes[shape] ?? smallLlama
+  const config = shape === 'latent' ? latent : (shapes[shape] ?? smallLlama)
   let packed: PackedModel
   let device: Device
   let threaded: Device

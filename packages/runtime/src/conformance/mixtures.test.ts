@@ -13,6 +13,8 @@ const golden = join(testDataFolder, '../golden')
 
 /** Models with experts, each cut at every block. */
 const models: readonly (readonly [string, readonly number[]])[] = [
+  ['deepseek_v2', [0, 1, 2]],
+  ['deepseek_v3', [0, 1, 2, 3]],
   ['gpt_oss', [0, 1, 2]],
   ['gpt_oss_mxfp4', [0, 1, 2]],
   ['mixtral', [0, 1, 2]],

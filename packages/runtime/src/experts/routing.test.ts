@@ -71,3 +71,30 @@ test('rows are sorted by expert, and each expert has padding of its own', () => 
   })
   expect([...gatherRows(Float32Array.of(1, 2, 3, 4, 5, 6), Int32Array.of(2, 0), 2)]).toEqual([5, 6, 1, 2])
 })
+
+const grouped = { scores: 'sigmoid', groups: 2, activeGroups: 1, scale: 2, corrected: true } as const
+test('of the best group by the sum of its two best corrected scores, experts are weighted without the correction', () => {
+  // Scores of a half, three quarters, a half and nine tenths; the correction makes the first group the better one.
+  const logits = Float32Array.of(0, log(3), 0, log(9), 0.5, 0.25, 0, 0)
+  const { experts, weights } = routeRows({ ...spec, normalised: false, grouped }, logits, 1)
+  expect([...experts]).toEqual([0, 1])
+  expect([...weights]).toEqual([1, 1.5])
+  const normalised = routeRows({ ...spec, grouped }, logits, 1).weights
+  expect([...normalised].map((weight) => weight.toFixed(6))).toEqual(['0.800000', '1.200000'])
+})
+
+test('with a softmax the best expert decides which group is chosen', () => {
+  const own = { ...grouped, scores: 'softmax', corrected: false, scale: 1 } as const
+  const { experts, weights } = routeRows(
+    { ...spec, activeCount: 1, normalised: false, grouped: own },
+    Float32Array.of(log(2), log(2), log(3), log(1)),
+    1,
+  )
+  expect([...experts]).toEqual([2])
+  expect(weights[0]).toBeCloseTo(3 / 8, 6)
+})
+
+test('a shared expert without a gate counts whole, and has no column', () => {
+  const { gates } = routeRows({ ...spec, sharedSize: 8, sharedUngated: true }, Float32Array.of(0, 1, 2, 3), 1)
+  expect([...(gates ?? [])]).toEqual([1])
+})

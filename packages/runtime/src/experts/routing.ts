@@ -1,4 +1,6 @@
 import type { ExpertsSpec } from '@shoal/model'
+import { chooseGrouped } from './grouped-routing.ts'
+import { largest } from './largest.ts'
 
 /** Which experts compute which rows, and how much each counts. */
 export interface Routing {
@@ -14,18 +16,23 @@ export interface Routing {
  * Chooses the experts of each row: those of the largest logits, of equal ones the first. The softmax is computed in float64
  * and each weight rounded once, so that equal logits give equal bits on every peer.
  *
- * @param logits of the router, float32 `[rows, count]`, with one more column for the gate of the shared expert
+ * @param logits of the router, float32 `[rows, routerWidth]`
  */
-export function routeRows(
-  { count, activeCount, normalised, sharedSize }: ExpertsSpec,
-  logits: Float32Array,
-  rows: number,
-): Routing {
-  const width = sharedSize === null ? count : count + 1
+export function routeRows(spec: ExpertsSpec, logits: Float32Array, rows: number): Routing {
+  const { count, activeCount, normalised, sharedSize, sharedUngated, grouped } = spec
+  const width = routerWidth(spec)
   const experts = new Int32Array(rows * activeCount)
   const weights = new Float32Array(rows * activeCount)
   const gates = sharedSize === null ? null : new Float32Array(rows)
   for (let row = 0; row < rows; row += 1) {
+    if (gates !== null && sharedUngated === true) gates[row] = 1
+    if (grouped !== undefined) {
+      const own = logits.subarray(row * width, (row + 1) * width)
+      const chosen = chooseGrouped(spec, grouped, own)
+      experts.set(chosen.experts, row * activeCount)
+      weights.set(chosen.weights, row * activeCount)
+      continue
+    }
     const scores = logits.subarray(row * width, row * width + count)
     const chosen = largest(scores, activeCount)
     const most = scores[chosen[0] as number] as number
@@ -37,25 +44,19 @@ export function routeRows(
       experts[row * activeCount + place] = index
       weights[row * activeCount + place] = share(index) / total
     })
-    if (gates !== null) gates[row] = 1 / (1 + Math.exp(-(logits[row * width + count] as number)))
+    if (gates !== null && sharedUngated !== true)
+      gates[row] = 1 / (1 + Math.exp(-(logits[row * width + count] as number)))
   }
   return { experts, weights, gates }
 }
 
-/** Indices of the largest values, the largest first; of equal values the first. */
-function largest(values: Float32Array, count: number): Int32Array {
-  const found = new Int32Array(count)
-  let kept = 0
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] as number
-    let place = kept
-    while (place > 0 && value > (values[found[place - 1] as number] as number)) place -= 1
-    if (place >= count) continue
-    kept = Math.min(count, kept + 1)
-    found.copyWithin(place + 1, place, kept - 1)
-    found[place] = index
-  }
-  return found
+/** Columns of what the router makes of a row: logits, the gate of a shared expert, and what corrects each expert's score. */
+export function routerWidth({ count, sharedSize, sharedUngated, grouped }: ExpertsSpec): number {
+  return (
+    count +
+    (sharedSize === null || sharedUngated === true ? 0 : 1) +
+    (grouped?.corrected === true ? count : 0)
+  )
 }
 
 /**

@@ -7,11 +7,14 @@ import {
 } from '@shoal/model'
 import { multiply, rotate, softmax } from './arithmetic.ts'
 import { roundedHeads } from '../tensors/key-value-rounding.ts'
+import { latentHeads, withoutFilling, type LatentWeights } from './latent.ts'
 import { normaliseHeads } from './norms.ts'
 
 /** The weights of a block's projections to q, k and v, and of their norms; null is what the block lacks. */
 export interface AttentionWeights {
   readonly qkv: Float32Array
+  /** In place of `qkv`, where heads are made of shared vectors. */
+  readonly latent: LatentWeights | null
   readonly qkvBias: Float32Array | null
   readonly queryNorm: Float32Array | null
   readonly keyNorm: Float32Array | null
@@ -45,7 +48,10 @@ export function attend(
   rotation: Rotation,
 ): Float32Array {
   const { headCount, keyValueHeadCount, headSize, projected } = spec.attention
-  const qkv = multiply(weights.qkv, x, weights.qkvBias)
+  const qkv =
+    weights.latent === null
+      ? multiply(weights.qkv, x, weights.qkvBias)
+      : latentHeads(spec.attention, weights.latent, x)
   const [queryRows, keyRows] = projectedRows(spec.attention)
   const keysFrom = queryRows
   const valuesFrom = keysFrom + keyRows
@@ -87,7 +93,7 @@ export function attend(
       head * headSize,
     )
   }
-  return attended
+  return withoutFilling(spec.attention, attended)
 }
 
 /** Rotates every head, in place. */

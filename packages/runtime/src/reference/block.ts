@@ -27,6 +27,8 @@ export interface MixtureWeights {
   /** The router's matrix, with a last row for the gate of the shared expert, where there is one. */
   readonly router: Float32Array
   readonly routerBias: Float32Array | null
+  /** What is added to scores of experts for the choice. */
+  readonly routerCorrection: Float32Array | null
   /** Experts by number; a rank has some of them only. */
   readonly experts: ReadonlyMap<number, NetworkWeights>
   readonly shared: NetworkWeights | null
@@ -94,11 +96,13 @@ export interface RoutedRow {
 /** @param x the residual stream behind the second norm */
 export function routeRow(
   feedForward: FeedForwardSpec,
-  { router, routerBias, experts }: MixtureWeights,
+  { router, routerBias, routerCorrection, experts }: MixtureWeights,
   x: Float32Array,
 ): RoutedRow {
   if (feedForward.kind === 'dense') throw new Error('a dense block has no router')
-  const routing = routeRows(feedForward, multiply(router, x, routerBias), 1)
+  const logits = multiply(router, x, routerBias)
+  const corrected = routerCorrection === null ? logits : Float32Array.from([...logits, ...routerCorrection])
+  const routing = routeRows(feedForward, corrected, 1)
   const outputs = Array.from(routing.experts, (expert) => {
     const held = experts.get(expert)
     return held === undefined ? new Float32Array(x.length) : expertNetwork(feedForward, held, x)

@@ -1,14 +1,17 @@
 import {
+  attendedColumns,
   blockTensors,
   type BlockSpec,
   type DenseSpec,
   type ExpertsSpec,
   type IndexRange,
+  type LatentSpec,
   type RankShare,
 } from '@shoal/model'
 import { tensorCut } from '../ranks/matrix-cuts.ts'
 import type { FloatTensors } from '../tensors/tensor-reader.ts'
 import type { BlockWeights, MixtureWeights, NetworkWeights } from './block.ts'
+import type { LatentWeights } from './latent.ts'
 import type { NormWeights } from './norms.ts'
 
 /**
@@ -77,7 +80,6 @@ async function blockWeights(
   experts: IndexRange | null = null,
 ): Promise<BlockWeights> {
   const { hiddenSize, attention, feedForward } = spec
-  const { headCount, headSize } = attention
   const tensors = new Map(
     blockTensors(spec).map(({ name, parts }) => [name as string, parts.reduce((sum, rows) => sum + rows, 0)]),
   )
@@ -92,12 +94,16 @@ async function blockWeights(
   return {
     attentionNorm: await norm('attention-norm'),
     attentionPostNorm: await norm('attention-post-norm'),
-    qkv: await read('qkv', tensors.get('qkv.weight') ?? 0, hiddenSize),
+    qkv:
+      attention.latent === undefined
+        ? await read('qkv', tensors.get('qkv.weight') ?? 0, hiddenSize)
+        : new Float32Array(),
+    latent: attention.latent === undefined ? null : await latentWeights(spec, attention.latent, read),
     qkvBias: await vector('qkv.bias'),
     queryNorm: await vector('query-norm'),
     keyNorm: await vector('key-norm'),
     sinks: await vector('sinks'),
-    output: await read('output', hiddenSize, headCount * headSize),
+    output: await read('output', hiddenSize, attendedColumns(attention)),
     outputBias: await vector('output.bias'),
     feedForwardNorm: await norm('feed-forward-norm'),
     feedForwardPostNorm: await norm('feed-forward-post-norm'),
@@ -110,6 +116,31 @@ async function blockWeights(
             experts ?? { start: 0, end: feedForward.count },
             read,
           ),
+  }
+}
+
+async function latentWeights(
+  spec: BlockSpec,
+  { querySize, keyValueSize }: LatentSpec,
+  read: ReadTensor,
+): Promise<LatentWeights> {
+  const rows = new Map(
+    blockTensors(spec).map(({ name, parts }) => [name as string, parts.reduce((sum, part) => sum + part, 0)]),
+  )
+  const matrix = (name: string, columns: number): Promise<Float32Array> =>
+    read(name, rows.get(`${name}.weight`) ?? 0, columns)
+  return {
+    queryDown:
+      querySize === null
+        ? null
+        : {
+            matrix: await matrix('query-down', spec.hiddenSize),
+            norm: await read('query-down-norm', querySize, null),
+          },
+    queryUp: await (querySize === null ? matrix('query', spec.hiddenSize) : matrix('query-up', querySize)),
+    keyValueDown: await matrix('key-value-down', spec.hiddenSize),
+    keyValueNorm: await read('key-value-down-norm', keyValueSize, null),
+    keyValueUp: await matrix('key-value-up', keyValueSize),
   }
 }
 
@@ -130,7 +161,7 @@ async function denseWeights(
 
 async function mixtureWeights(
   hiddenSize: number,
-  { count, size, sharedSize, biased }: ExpertsSpec,
+  { count, size, sharedSize, sharedUngated, biased, grouped }: ExpertsSpec,
   held: IndexRange,
   read: ReadTensor,
 ): Promise<MixtureWeights> {
@@ -143,7 +174,13 @@ async function mixtureWeights(
       ),
     )
   return {
-    router: await read('router.weight', sharedSize === null ? count : count + 1, hiddenSize, 'float'),
+    router: await read(
+      'router.weight',
+      sharedSize === null || sharedUngated === true ? count : count + 1,
+      hiddenSize,
+      'float',
+    ),
+    routerCorrection: grouped?.corrected === true ? await read('router.correction', count, null) : null,
     routerBias: biased === true ? await read('router.bias', count, null) : null,
     experts,
     shared:

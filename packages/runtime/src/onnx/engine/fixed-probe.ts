@@ -141,7 +141,12 @@ function probeSpec(spec: BlockSpec): BlockSpec {
   return {
     ...spec,
     hiddenSize: probeHiddenSize,
-    attention: { ...spec.attention, headCount: 4, keyValueHeadCount: 2 },
+    // Each head has keys and values of its own where they are made of shared vectors.
+    attention: {
+      ...spec.attention,
+      headCount: 4,
+      keyValueHeadCount: spec.attention.latent === undefined ? 2 : 4,
+    },
     feedForward:
       spec.feedForward.kind === 'dense'
         ? { ...spec.feedForward, size: 172 }
@@ -152,6 +157,9 @@ function probeSpec(spec: BlockSpec): BlockSpec {
             activeCount: 2,
             size: 172,
             sharedSize: spec.feedForward.sharedSize && 172,
+            ...(spec.feedForward.grouped && {
+              grouped: { ...spec.feedForward.grouped, groups: 4, activeGroups: 2 },
+            }),
           },
   }
 }

@@ -1,7 +1,8 @@
-import { projectedRows, type BlockSpec } from '@shoal/model'
+import { attendedColumns, projectedRows, type BlockSpec } from '@shoal/model'
 import { denseOf } from '../../support.ts'
 import { attention } from './attention.ts'
 import { feedForward } from './feed-forward.ts'
+import { latentHeads, withoutFilling } from './latent.ts'
 import { linear, vector, type WeightedGraph } from './linear.ts'
 import { norm, type Residual } from './norm.ts'
 import { closed, scaled } from './stream.ts'
@@ -103,6 +104,8 @@ export function postNorm(
 
 /** q, k and v of the rows, side by side. */
 export function projectedHeads(graph: WeightedGraph, spec: BlockSpec, block: number, x: string): string {
+  const { latent } = spec.attention
+  if (latent !== undefined) return latentHeads(graph, spec, latent, block, x)
   const name = `block-${block}.qkv`
   const width = projectedRows(spec.attention).reduce((sum, rows) => sum + rows, 0)
   const bias = spec.attention.bias ? vector(graph, `${name}.bias`, width) : undefined
@@ -111,8 +114,9 @@ export function projectedHeads(graph: WeightedGraph, spec: BlockSpec, block: num
 
 function attentionBranch(graph: WeightedGraph, spec: BlockSpec, block: number, attended: string): string {
   const { hiddenSize } = spec
-  const { headCount, headSize, outputBias } = spec.attention
+  const { outputBias } = spec.attention
   const name = `block-${block}.output`
   const bias = outputBias ? vector(graph, `${name}.bias`, hiddenSize) : undefined
-  return linear(graph, attended, name, hiddenSize, headCount * headSize, bias)
+  const values = withoutFilling(graph, spec, attended)
+  return linear(graph, values, name, hiddenSize, attendedColumns(spec.attention), bias)
 }

@@ -1,6 +1,7 @@
 import type { BlockSpec, ExpertsSpec, IndexRange } from '@shoal/model'
 import { appendHalf, halfInput } from './block.ts'
 import { attendedRows, type BlockPartRequest } from './block-parts.ts'
+import { routerWidth } from '../../experts/routing.ts'
 import { expertNetwork, swiglu } from './feed-forward.ts'
 import { createGraphBuilder } from './graph-builder.ts'
 import { vector, type WeightedGraph } from './linear.ts'
@@ -29,7 +30,8 @@ export const expertRowsOutput = 'expert-rows-out'
  */
 export function mixtureGraph({ spec, profile, block, weights }: BlockPartRequest): Uint8Array {
   const { hiddenSize } = spec
-  const { count, sharedSize, biased = false } = expertsOf(spec)
+  const experts = expertsOf(spec)
+  const { sharedSize } = experts
   const builder = createGraphBuilder()
   const graph: WeightedGraph = { builder, weights, profile }
   const shape = ['rows', hiddenSize]
@@ -40,11 +42,8 @@ export function mixtureGraph({ spec, profile, block, weights }: BlockPartRequest
   const { normed, sum } = halfInput(graph, spec, block, 'feed-forward', attended)
   builder.output(sum, hiddenOutput, 'float32', shape)
   builder.output(normed, normedOutput, 'float32', shape)
-  const width = sharedSize === null ? count : count + 1
-  builder.output(router(graph, name, normed, [width, hiddenSize], biased), routerOutput, 'float32', [
-    'rows',
-    width,
-  ])
+  const width = routerWidth(experts)
+  builder.output(router(graph, name, normed, experts, hiddenSize), routerOutput, 'float32', ['rows', width])
   if (sharedSize !== null)
     builder.output(
       swiglu(graph, `${name}.shared-`, normed, hiddenSize, sharedSize),
@@ -60,10 +59,13 @@ function router(
   graph: WeightedGraph,
   name: string,
   x: string,
-  shape: readonly [rows: number, columns: number],
-  biased: boolean,
+  experts: ExpertsSpec,
+  hiddenSize: number,
 ): string {
   const { builder, weights } = graph
+  const { count, biased = false, grouped } = experts
+  const corrected = grouped?.corrected === true
+  const shape = [corrected ? routerWidth(experts) - count : routerWidth(experts), hiddenSize] as const
   const tensor = `${name}.router.weight`
   const weight = builder.constant({
     name: tensor,
@@ -72,7 +74,12 @@ function router(
     data: weights(tensor, 'f32', shape),
   })
   const bias = biased ? [vector(graph, `${name}.router.bias`, shape[0])] : []
-  return builder.node('Gemm', [x, weight, ...bias], { transB: 1 })
+  const logits = builder.node('Gemm', [x, weight, ...bias], { transB: 1 })
+  if (!corrected) return logits
+  // The numbers that correct scores leave the graph with every row, for the choice is made outside.
+  const zeros = builder.node('Sub', [logits, logits])
+  const corrections = builder.node('Add', [zeros, vector(graph, `${name}.router.correction`, count)])
+  return builder.node('Concat', [logits, corrections], { axis: 1 })
 }
 
 /**

@@ -91,6 +91,7 @@ export async function calibrateBlock(
     headSize,
     config.slidingWindow,
     ...(config.experts === undefined ? [] : [JSON.stringify(config.experts)]),
+    ...(config.latent === undefined ? [] : [JSON.stringify(config.latent)]),
     `t${threads}`,
     'from-memory',
   ].join('-')
