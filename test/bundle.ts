@@ -16,7 +16,7 @@ export async function bundleProgram(root: string): Promise<{ folder: string; pro
   const bundle = await rolldown({
     input: join(root, 'node', 'src', 'main.ts'),
     platform: 'node',
-    external: [/^onnxruntime-/],
+    external: [/^onnxruntime-/, 'rolldown'],
     plugins: [addressesOfSources(root)],
   })
   await bundle.write({ dir: folder, format: 'esm', entryFileNames: 'shoal.js' })

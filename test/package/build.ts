@@ -26,6 +26,7 @@ const started = {
 const files: Readonly<Record<string, string>> = {
   '../../package.json': '../package.json',
   '../browser/': './dashboard/',
+  '../page/': './lend/',
   './model': './demo-model',
   './draft': './demo-draft',
 }
@@ -46,7 +47,8 @@ export async function buildPackage(root: string, folder: string, platforms: Plat
   const bundle = await rolldown({
     input: { ...Object.fromEntries(inputs), index: join(root, 'client', 'src', 'index.ts') },
     platform: 'node',
-    external: [/^onnxruntime-/],
+    // Only a checkout bundles the page for tabs when it is asked for.
+    external: [/^onnxruntime-/, 'rolldown'],
     plugins: [placesInPackage(root)],
   })
   const { output } = await bundle.write({
@@ -58,7 +60,11 @@ export async function buildPackage(root: string, folder: string, platforms: Plat
   await bundle.close()
   const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []))
   modules.push(
-    ...(await bundleDashboard(join(root, 'node', 'src', 'dashboard', 'browser'), join(dist, 'dashboard'))),
+    ...(await bundlePage(join(root, 'node', 'src', 'dashboard', 'browser'), join(dist, 'dashboard'), [
+      'main',
+    ])),
+    ...(await bundlePage(join(root, 'node', 'src', 'tabs', 'page'), join(dist, 'lend'), ['page', 'worker'])),
+    ...copyWasm(root, join(dist, 'lend')),
   )
   writeFileSync(join(folder, 'THIRD-PARTY-LICENSES.txt'), licences(modules))
   for (const part of ['model', 'draft'])
@@ -74,14 +80,34 @@ export async function buildPackage(root: string, folder: string, platforms: Plat
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson(root), null, 2)}\n`)
 }
 
-/** The page as one small script beside its own files; a checkout serves it module by module. @returns ids of its modules */
-async function bundleDashboard(from: string, to: string): Promise<string[]> {
-  const bundle = await rolldown({ input: { main: join(from, 'main.ts') }, platform: 'browser' })
-  const { output } = await bundle.write({ dir: to, format: 'esm', entryFileNames: '[name].js', minify: true })
-  await bundle.close()
+/** A page as small scripts beside its own files. @returns ids of its modules */
+async function bundlePage(from: string, to: string, scripts: readonly string[]): Promise<string[]> {
+  const modules: string[] = []
+  // One bundle for each script: none loads a part of another.
+  for (const name of scripts) {
+    const bundle = await rolldown({ input: { [name]: join(from, `${name}.ts`) }, platform: 'browser' })
+    const { output } = await bundle.write({
+      dir: to,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      minify: true,
+    })
+    await bundle.close()
+    modules.push(...output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : [])))
+  }
   const own = readdirSync(from).filter((name) => /\.(html|css)$/.test(name))
   for (const name of own) cpSync(join(from, name), join(to, name))
-  return output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []))
+  return modules
+}
+
+/** Of onnxruntime-web, whose package has 138 MB, the two files that a tab needs. @returns their paths */
+function copyWasm(root: string, to: string): string[] {
+  const from = join(root, 'node_modules', 'onnxruntime-web', 'dist')
+  return (['mjs', 'wasm'] as const).map((kind) => {
+    const path = join(from, `ort-wasm-simd-threaded.${kind}`)
+    cpSync(path, join(to, `onnxruntime.${kind}`))
+    return path
+  })
 }
 
 function packageJson(root: string): object {
@@ -108,7 +134,9 @@ function nativeDependencies(root: string): Record<string, string> {
   const { dependencies } = JSON.parse(
     readFileSync(join(root, 'packages', 'runtime', 'package.json'), 'utf8'),
   ) as { dependencies: Record<string, string> }
-  return Object.fromEntries(Object.entries(dependencies).filter(([name]) => name.startsWith('onnxruntime-')))
+  return Object.fromEntries(
+    Object.entries(dependencies).filter(([name]) => /^onnxruntime-(?:node|common)$/.test(name)),
+  )
 }
 
 /**

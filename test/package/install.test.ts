@@ -10,7 +10,8 @@ import { packClient, packShoal } from './pack.ts'
 
 const execute = promisify(execFile)
 
-/** Bytes of the tarball for one platform: the native runtime (18 MB), the demo model (6 MB) and the program. */
+/** Bytes of the tarball for one platform: the native runtime (18 MB), the demo model (6 MB), the runtime for browser
+ * tabs (4 MB) and the program. */
 const tarballBytesMax = 40e6
 
 /** Of the client for pages: its code takes 6 kB, its types and licences 9. */
@@ -82,6 +83,15 @@ describe('the package, installed from its tarball in an empty folder', () => {
     const models = (await (await fetch(`${api}/v1/models`)).json()) as { data: { id: string }[] }
     expect(models.data.map(({ id }) => id)).toEqual(['demo'])
     expect(await (await fetch(api)).text()).toContain('<title>')
+    // What a browser tab needs is bundled (`shoal up --tabs`); of onnxruntime-web there is no more than two files.
+    expect(readdirSync(join(project, 'node_modules', 'shoal', 'dist', 'lend')).toSorted()).toEqual([
+      'lend.css',
+      'lend.html',
+      'onnxruntime.mjs',
+      'onnxruntime.wasm',
+      'page.js',
+      'worker.js',
+    ])
   })
 
   it.skipIf(process.platform === 'win32')(

@@ -30,6 +30,7 @@ export const nodeInBrowser: Exceptions = {
 export const systemCalls: Exceptions = {
   'client/src/web/wait.ts': 'the timer of a browser',
   'node/src/dashboard/browser/page-clock.ts': 'the clock of a browser',
+  'node/src/tabs/page/worker-clock.ts': 'the clock of a browser',
   'packages/network/src/conformance/peers.ts': 'a limit on waits for real sockets',
   'packages/network/src/libp2p/idle-connections.test.ts': 'turns of the real event loop',
   'packages/network/src/libp2p/processes.test.ts': 'a limit on waits for real processes',

@@ -22,6 +22,8 @@ import { meantPath, pathLabel, requestPath } from './paths.ts'
 import { requestId } from './request-id.ts'
 import type { Service } from './service.ts'
 import { addTokenize } from './tokenize.ts'
+import { addLend } from '../tabs/server/routes.ts'
+import type { TabDesk } from '../tabs/server/tab-desk.ts'
 import { addViews } from './views.ts'
 
 export interface ApiDependencies {
@@ -29,6 +31,8 @@ export interface ApiDependencies {
   readonly random: Random
   readonly logger: Logger
   readonly service: Service
+  /** Lets browser tabs serve; absent where none may. */
+  readonly tabs?: TabDesk | undefined
 }
 
 export interface ApiOptions extends AccessRules {
@@ -54,6 +58,7 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   app.use(requestId(random))
   addChecks(app, metrics, options)
   addDashboard(app, dependencies)
+  if (dependencies.tabs !== undefined) addLend(app, dependencies.tabs)
   addViews(app, metrics, service)
   const answerer = createAnswerer(service, options, gate, { clock, random, answers, metrics, logger, fail })
   addOpenAi(app, answerer, dependencies)

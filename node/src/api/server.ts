@@ -5,6 +5,7 @@ import { ShoalError, type Logger } from '@shoal/host'
 import { isLoopbackName } from './access.ts'
 import { limitConnections } from './connection-places.ts'
 import { apiLimits } from './limits.ts'
+import type { OnUpgrade } from '../tabs/server/upgrade.ts'
 
 export interface ApiServer {
   readonly host: string
@@ -19,12 +20,19 @@ const portsTried = 20
 
 /**
  * Listens on `host:port`; a taken port moves to the next free one and says so. Port 0 takes any.
+ * @param onUpgrade takes WebSockets; without it there are none
  * @throws {ShoalError} `in-use` when none of the next ports is free, `bad-request` for an address that is not this machine's
  */
-export async function listen(app: Hono, host: string, port: number, logger: Logger): Promise<ApiServer> {
+export async function listen(
+  app: Hono,
+  host: string,
+  port: number,
+  logger: Logger,
+  onUpgrade?: OnUpgrade,
+): Promise<ApiServer> {
   const tries = port === 0 ? 1 : portsTried
   for (let candidate = port; candidate < port + tries && candidate <= 65_535; candidate += 1) {
-    const server = await tryListen(app, host, candidate, logger)
+    const server = await tryListen(app, host, candidate, logger, onUpgrade)
     if (server === null) continue
     if (port !== 0 && candidate !== port) logger.warn('port-taken', { asked: port, used: server.port })
     return server
@@ -36,7 +44,13 @@ export async function listen(app: Hono, host: string, port: number, logger: Logg
 }
 
 /** Null when the port is taken. */
-function tryListen(app: Hono, host: string, port: number, logger: Logger): Promise<ApiServer | null> {
+function tryListen(
+  app: Hono,
+  host: string,
+  port: number,
+  logger: Logger,
+  onUpgrade: OnUpgrade | undefined,
+): Promise<ApiServer | null> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     serverOptions: {
@@ -48,6 +62,7 @@ function tryListen(app: Hono, host: string, port: number, logger: Logger): Promi
     },
   })
   limitConnections(server as Server, apiLimits.maxConnections)
+  if (onUpgrade !== undefined) server.on('upgrade', onUpgrade)
   return new Promise((resolve, reject) => {
     const failedToListen = (error: NodeJS.ErrnoException): void => {
       if (error.code === 'EADDRINUSE') resolve(null)

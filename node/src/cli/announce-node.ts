@@ -1,7 +1,10 @@
 import { formatBytes } from '@shoal/host/node'
 import { formatProfile, rangeBytes } from '@shoal/model'
+import { renderUnicodeCompact } from 'uqr'
+import { isLoopbackName } from '../api/access.ts'
 import type { ApiServer } from '../api/server.ts'
 import type { ServingPeer, StreamedSpan } from '../swarm-port.ts'
+import { lendLink } from '../tabs/server/lend-link.ts'
 import type { CommandContext } from './context.ts'
 import { joinCommand, localJoinCommand } from './join-command.ts'
 import { missingText } from './missing-blocks.ts'
@@ -11,7 +14,9 @@ export async function announceNode(
   { output, dataFolder }: CommandContext,
   node: ServingPeer,
   server: ApiServer | null,
+  tabsToken: string | null,
 ): Promise<void> {
+  const lend = server === null || tabsToken === null ? null : lendLink(server, tabsToken)
   const { manifest, id } = node.manifest
   const profile = formatProfile(manifest.profile)
   const addrs = node.addresses()
@@ -27,6 +32,7 @@ export async function announceNode(
     blocks,
     ...(node.streaming !== null && { streaming: node.streaming }),
     api: server?.url ?? null,
+    ...(lend !== null && { lend }),
   })
   output.line(
     `${manifest.name} ${profile}: ${blocks === null ? 'no blocks yet' : `serving blocks ${blocks[0]} to ${blocks[1] - 1} of ${manifest.config.blockCount}`}`,
@@ -44,6 +50,12 @@ export async function announceNode(
     )
   }
   if (server !== null) output.line(`API and dashboard: ${server.url}`)
+  if (lend !== null) {
+    output.line(
+      `\nWho opens this link lends a browser tab to the swarm, as long as the tab is open:\n  ${lend}`,
+    )
+    if (!isLoopbackName(new URL(lend).hostname)) output.line(renderUnicodeCompact(lend))
+  }
   announceWay(output, node, addrs, dataFolder)
 }
 

@@ -2,6 +2,9 @@ import { UsageError } from './usage-error.ts'
 import { isLoopbackName } from '../api/access.ts'
 import { createApi } from '../api/app.ts'
 import { readKeyFile, type ApiKey } from '../api/keys/api-key.ts'
+import { tabUpgrades } from '../tabs/server/upgrade.ts'
+import type { TabDesk } from '../tabs/server/tab-desk.ts'
+import type { AccessRules } from '../api/access.ts'
 import { listen, type ApiServer } from '../api/server.ts'
 import type { Service } from '../api/service.ts'
 import type { SwarmDependencies } from '../swarm-port.ts'
@@ -31,18 +34,18 @@ export function serveApi(
   dependencies: SwarmDependencies,
   service: Service,
   flags: ApiFlags,
+  tabs?: TabDesk,
 ): Promise<ApiServer> {
   const address = flags.api ?? defaultApi
-  const app = createApi(
-    { ...dependencies, service },
-    {
-      keys: keysOf(flags),
-      loopback: isLoopbackName(address.host),
-      hosts: flags.apiHost ?? [],
-      origins: flags.apiOrigins ?? [],
-    },
-  )
-  return listen(app, address.host, address.port, dependencies.logger)
+  const rules: AccessRules = {
+    keys: keysOf(flags),
+    loopback: isLoopbackName(address.host),
+    hosts: flags.apiHost ?? [],
+    origins: flags.apiOrigins ?? [],
+  }
+  const app = createApi({ ...dependencies, service, tabs }, rules)
+  const upgrades = tabs === undefined ? undefined : tabUpgrades(tabs, rules, dependencies.logger)
+  return listen(app, address.host, address.port, dependencies.logger, upgrades)
 }
 
 /** The keys of the command line, and those of the file. @throws {ShoalError} `bad-request` for a wrong file */

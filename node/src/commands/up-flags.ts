@@ -28,6 +28,7 @@ export interface UpFlags
   readonly spare?: string[]
   readonly split?: number[]
   readonly audit?: AuditKind
+  readonly tabs?: boolean
 }
 
 /** Checks options that exclude or need each other, before anything is opened. @throws {UsageError} */
@@ -53,5 +54,7 @@ export function checkUpFlags(flags: UpFlags, isMember: boolean): void {
     throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
   if (flags.draft !== undefined && flags.api === undefined)
     throw new UsageError('--draft proposes tokens for the answers of the API: give --api HOST:PORT too')
+  if (flags.tabs === true && flags.api === undefined)
+    throw new UsageError('--tabs serves a page at the address of the API: give --api HOST:PORT too')
   checkApiFlags(flags)
 }

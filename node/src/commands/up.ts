@@ -32,6 +32,7 @@ import { addPrivacyOptions, foundsPrivateSwarm, isMemberFolder, withInvite } fro
 import { createProgressBar } from '../cli/progress.ts'
 import { serveApi } from '../cli/serve-api.ts'
 import { serveInFolder } from '../cli/serve-in-folder.ts'
+import { openTabs } from '../tabs/server/open-tabs.ts'
 import { checkUpFlags, type UpFlags } from './up-flags.ts'
 import { loadSwarm, type NodeOptions, type ServingPeer } from '../swarm-port.ts'
 
@@ -111,7 +112,7 @@ export function addUpCommand(program: Command): void {
     )
   addDraftOption(addAuditOption(command))
   addStartedOptions(command)
-  addApiOptions(command)
+  addTabsOption(addApiOptions(command))
   addCommonOptions(command).action(up)
   addExamples(command, [
     'shoal up --model demo --lan                            # create a swarm',
@@ -130,6 +131,13 @@ function addSpanOptions(command: Command): void {
       '--stream-weights',
       'serve --blocks, or all blocks, also where --memory does not hold them: weights that do not fit are read from disk in every step, with the same tokens, but seconds for each',
     )
+}
+
+function addTabsOption(command: Command): void {
+  command.option(
+    '--tabs',
+    'let browser tabs serve blocks too: prints a link to a page at the address of the API, whose holder lends memory and computing time of a tab',
+  )
 }
 
 function addComputeOptions(command: Command): void {
@@ -160,13 +168,14 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
   const swarm = await loadSwarm()
   const service = createLoadingService()
   const bar = createProgressBar()
+  const tabs = flags.tabs === true ? openTabs(context, swarm, flags) : null
   let server: ApiServer | null = null
   let node: ServingPeer | null = null
   const closing: (() => Promise<void>)[] = []
   let forget = (): void => undefined
   try {
     if (flags.api !== undefined) {
-      server = await serveApi(context, service, flags)
+      server = await serveApi(context, service, flags, tabs?.desk)
       context.logger.info('api-listening', { url: server.url })
     }
     // Events that arrive before `ready` are printed after it.
@@ -188,14 +197,9 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
       handle: controlOf(node),
     })
     closing.push(endControl)
-    await announceNode(context, node, server)
-    onEvent = (event) => {
-      context.output.event(event)
-      const { event: name, ...fields } = event
-      if (loggedBelow.has(name)) return
-      if (ofAnswers.has(name)) context.logger.debug(name, fields)
-      else context.logger.info(name, fields)
-    }
+    tabs?.ready(node)
+    await announceNode(context, node, server, tabs?.desk.token ?? null)
+    onEvent = (event) => report(context, event)
     early.splice(0).forEach(onEvent)
     if (server !== null) {
       const serving = node
@@ -207,6 +211,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
     }
     await untilAborted(context.signal)
     context.output.line('leaving …')
+    await tabs?.desk.close()
     const limit = timeLimit(
       context.clock,
       drainMs,
@@ -219,10 +224,19 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
     }
   } finally {
     forget()
+    await tabs?.desk.close()
     for (const close of closing) await close()
     await server?.close()
     await node?.close()
   }
+}
+
+function report({ output, logger }: CommandContext, event: SwarmEvent): void {
+  output.event(event)
+  const { event: name, ...fields } = event
+  if (loggedBelow.has(name)) return
+  if (ofAnswers.has(name)) logger.debug(name, fields)
+  else logger.info(name, fields)
 }
 
 function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions, 'onEvent' | 'onProgress'> {

@@ -161,7 +161,7 @@ export interface RankOptions {
 
 /** One device of this machine, which loads weights and computes with them. */
 export interface Device {
-  readonly kind: 'cpu' | 'reference'
+  readonly kind: 'cpu' | 'reference' | 'browser tab'
   /** Threads per call. Changes no bits. */
   readonly threads: number
   /**

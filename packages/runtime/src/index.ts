@@ -25,7 +25,11 @@ export type {
   ThreadSum,
 } from './block-runner.ts'
 export { createDevice, type DeviceOptions } from './devices/create-device.ts'
-export type { ComputePlace } from './onnx/device.ts'
+export type { ComputePlace, RemoteCompute } from './onnx/device.ts'
+export type { ComputeSettings } from './onnx/host/compute-calls.ts'
+export { startRemoteHost, type RemoteEngine, type RemoteHost } from './onnx/host/remote/remote-host.ts'
+export { wasmFiles } from './onnx/wasm/wasm-files.ts'
+export { decodeFrame, encodeFrame, type FrameBounds } from './onnx/host/remote/frames.ts'
 export { decorateDevice, decorateHead, decorateRunner, decorateRunners } from './devices/decorate.ts'
 export { computeProviders, type ComputeProvider } from './onnx/providers.ts'
 export type { TensorReader } from './tensors/tensor-reader.ts'

@@ -31,6 +31,17 @@ export const limits = {
   embeddingSyncBytesMax: 64 * 1024,
   /** Young generation of the compute thread's heap. In a smaller one, a step's short-lived outputs would be promoted. */
   workerYoungGenerationMiB: 64,
+  /** How often a remote engine is asked for a sign of life. */
+  remoteBeatMs: 3000,
+  /**
+   * A remote engine that has sent nothing for so long is lost, although its connection stands: a page that the system has
+   * halted. A call of 128 rows blocks the engine, and takes some seconds with the largest spans that a page holds.
+   */
+  remoteSilentMsMax: 15_000,
+  /** The same while it loads blocks or finds its numeric class, which blocks it for longer. */
+  remoteLoadMsMax: 180_000,
+  /** Bytes that wait for a remote engine to read them: one call with the most rows of a page's model. */
+  remoteWaitingBytesMax: 64 * 1024 * 1024,
   /** Smallest growth of a KV cache, in positions. */
   keyValueStepMin: 64,
 } as const

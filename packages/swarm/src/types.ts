@@ -128,6 +128,8 @@ export interface PeerStatus {
   readonly memoryBytes: number
   readonly decodeMsPerBlock: number
   readonly numericClass: string
+  /** What it computes with, as it says itself: `cpu`, `browser tab`. */
+  readonly device?: string
   readonly version: string
   readonly rttMs: number | null
   /** Its announced links, by the other peer: round trip, and rate from that peer; null where not measured. */

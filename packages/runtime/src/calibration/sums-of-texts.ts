@@ -1,6 +1,7 @@
 import { unitOf } from '@shoal/model'
 import { createKeyValueCache } from '../onnx/computers/key-value-cache.ts'
-import { loadSession, type ComputeSession } from '../onnx/computers/inference-session.ts'
+import type { ComputeSession } from '../onnx/computers/compute-session.ts'
+import { loadSession } from '../onnx/computers/inference-session.ts'
 import { createSpanComputer } from '../onnx/computers/span-computer.ts'
 import { openEmbeddingFile } from '../onnx/embedding-file.ts'
 import { inputSumsName } from '../onnx/graph/input-sums.ts'

@@ -2,6 +2,7 @@ import { createMemoryBudget } from '@shoal/host'
 import { afterAll, expect, test } from 'vitest'
 import type { BlockSpec } from '@shoal/model'
 import { createBlockChain } from '../onnx/computers/block-chain.ts'
+import { nativeRuntime } from '../onnx/computers/inference-session.ts'
 import { createGraphLoader } from '../onnx/engine/graph-loader.ts'
 import { createGateMemory, nativeGate } from '../onnx/native-gate.ts'
 import { seededValues } from '../probe/seeded-values.ts'
@@ -47,7 +48,7 @@ async function onReference(span: Span): Promise<Float32Array> {
 
 async function onOnnx(span: Span): Promise<Float32Array> {
   const gate = nativeGate(createGateMemory())
-  const loader = createGraphLoader({ manifest, folder: packed.folder, threads: 1, gate })
+  const loader = createGraphLoader(manifest, nativeRuntime({ folder: packed.folder, threads: 1, gate }))
   const chain = createBlockChain(span, () => 'even', loader.loadBlock)
   const output = await chain.forward(chain.open(span.range, rows), hidden)
   chain.release()

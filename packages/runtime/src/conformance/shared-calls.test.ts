@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createBlockChain, type BlockChain, type ChainCaches } from '../onnx/computers/block-chain.ts'
 import { selfProbe } from '../onnx/computers/self-probe.ts'
+import { nativeRuntime } from '../onnx/computers/inference-session.ts'
 import { createGraphLoader } from '../onnx/engine/graph-loader.ts'
 import { createRowVerdicts } from '../onnx/engine/row-verdicts.ts'
 import { createGateMemory, nativeGate } from '../onnx/native-gate.ts'
@@ -42,7 +43,8 @@ const calls = fc.array(fc.uniqueArray(turn, { selector: ({ place }) => place, mi
 })
 
 function loadChain({ manifest: { manifest }, folder }: PackedModel, threads: number): BlockChain {
-  const loader = createGraphLoader({ manifest, folder, threads, gate: nativeGate(createGateMemory()) })
+  const gate = nativeGate(createGateMemory())
+  const loader = createGraphLoader(manifest, nativeRuntime({ folder, threads, gate }))
   const span = spanOf(manifest.config, { start: 0, end: manifest.config.blockCount }, manifest.profile.kv)
   const verdicts = createRowVerdicts()
   verdicts.find(span.blocks, (_, index) => {

@@ -6,6 +6,8 @@ import { checkSupported, checkVocabulary } from '../support.ts'
 import type { RowPadding } from './computers/row-padding.ts'
 import { openEmbeddingFile, type EmbeddingFile } from './embedding-file.ts'
 import { startProcessHost } from './host/process-host.ts'
+import type { ComputeSettings } from './host/compute-calls.ts'
+import type { ComputeHost, ComputeHostListener } from './host/compute-host.ts'
 import { createRestartingClient, type RestartingClient } from './host/restarting-client.ts'
 import { startThreadHost } from './host/thread-host.ts'
 import { createOnnxHead } from './runner.ts'
@@ -28,11 +30,18 @@ export interface OnnxDeviceOptions {
    * Where the engine runs. `process` keeps a crash of native code away from this process, and cannot load ranks. Default
    * `thread`.
    */
-  readonly compute?: ComputePlace
+  readonly compute?: ComputePlace | RemoteCompute
 }
 
 /** See {@link OnnxDeviceOptions.compute}. */
 export type ComputePlace = 'thread' | 'process'
+
+/** An engine that is reached by messages (`startRemoteHost`). It computes blocks, and neither ranks nor heads. */
+export interface RemoteCompute {
+  readonly kind: 'browser tab'
+  /** Called again after the end of the engine, when blocks are to be loaded once more; that host may be over at once. */
+  start(settings: ComputeSettings, listener: ComputeHostListener): ComputeHost
+}
 
 const startHost = { thread: startThreadHost, process: startProcessHost }
 
@@ -42,10 +51,13 @@ const startHost = { thread: startThreadHost, process: startProcessHost }
  */
 export async function createOnnxDevice(options: OnnxDeviceOptions): Promise<Device> {
   const { manifest } = options.manifest
-  const { folder, threads, logger } = options
+  const { folder, threads, logger, compute = 'thread' } = options
   checkSupported(manifest)
+  const settings = { manifest, folder, threads }
   const host = createRestartingClient(logger, (listener) =>
-    startHost[options.compute ?? 'thread']({ manifest, folder, threads }, logger, listener),
+    typeof compute === 'object'
+      ? compute.start(settings, listener)
+      : startHost[compute](settings, logger, listener),
   )
   let numericClass = options.numericClass ?? (await probedClass(host))
   const onVerdict = (padding: RowPadding | null): void => {
@@ -55,7 +67,7 @@ export async function createOnnxDevice(options: OnnxDeviceOptions): Promise<Devi
   let headCount = 0
   const files = new Set<EmbeddingFile>()
   return {
-    kind: 'cpu',
+    kind: typeof compute === 'object' ? compute.kind : 'cpu',
     threads,
     get numericClass() {
       return numericClass

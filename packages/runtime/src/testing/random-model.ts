@@ -6,6 +6,7 @@ import {
   type ModelConfig,
   type PackedTensor,
 } from '@shoal/model'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,13 +47,15 @@ export function randomModel(config: ModelConfig, profileName: string): PackedMod
     file.set(randomTensor(tensor, formatOf(profile, tensor.name).weights === 'int4' ? 8 : 128), tensor.offset)
     units.set(tensor.unit, file)
   }
-  const tensors = layout.map(({ name, type, shape, offset, bytes }) => ({
+  const tensors = layout.map(({ name, type, shape, offset, bytes, unit }) => ({
     name,
     type,
     shape,
     offset,
     bytes,
-    sha256: '',
+    sha256: createHash('sha256')
+      .update((units.get(unit) ?? new Uint8Array()).subarray(offset, offset + bytes))
+      .digest('hex'),
   }))
   const manifest: IdentifiedManifest = {
     id: 'random',

@@ -1,4 +1,4 @@
-import { messageOf, type Logger } from '@shoal/host'
+import { messageOf, sleep, type Clock, type Logger } from '@shoal/host'
 import type { Membership } from '@shoal/membership'
 import type { StageHost } from '@shoal/session'
 import type { PlannedGroups } from '../groups/planned-groups.ts'
@@ -53,4 +53,27 @@ export function createLeaving(
     onEvent({ event: 'stopped' })
   }
   return (signal) => (left ??= leave(signal))
+}
+
+export interface VanishingDependencies {
+  readonly clock: Clock
+  readonly stageHost: Pick<StageHost, 'close'>
+  readonly membership: Pick<Membership, 'leave'>
+  readonly scope: Pick<Scope, 'close'>
+}
+
+/** Time to tell the others: they find out in some seconds if this fails. */
+const lastWordMs = 1000
+
+/**
+ * Ends a node that has lost what it computes with. It has nothing to hand over: its sessions are refused, so that their
+ * coordinators repair their routes at once, and the others hear that it has left.
+ */
+export async function vanish({ clock, stageHost, membership, scope }: VanishingDependencies): Promise<void> {
+  try {
+    await stageHost.close()
+    await Promise.race([membership.leave(), sleep(clock, lastWordMs)])
+  } finally {
+    await scope.close()
+  }
 }

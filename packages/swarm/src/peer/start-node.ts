@@ -1,13 +1,13 @@
 import type { SystemDependencies } from '@shoal/host'
-import { canOpenFiles, freeDiskBytes } from '@shoal/host/node'
-import type { ComputePlace, Device } from '@shoal/runtime'
+import { canOpenFiles } from '@shoal/host/node'
+import type { ComputePlace, Device, RemoteCompute } from '@shoal/runtime'
 import { createPrivateSwarm, withRoles, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
 import { createGroupDevice, type GroupOptions } from '../groups/group-device.ts'
 import { measureAlways } from '../measuring/measure-always.ts'
 import { createMember, type Member } from './member.ts'
 import { memberProfile } from './machine/member-profile.ts'
-import { createDiskCopies } from '../placement/copies/disk-copies.ts'
+import { keepCopies } from '../placement/copies/keep-copies.ts'
 import { firstDecision } from '../placement/first-decision.ts'
 import { AuditDesk, noReruns, type AuditOptions } from '../audit/audit-desk.ts'
 import { auditReport } from '../audit/report.ts'
@@ -26,7 +26,7 @@ import { incarnationOnDisk } from './machine/incarnation-on-disk.ts'
 import { machineIn } from './machine/machine-name.ts'
 import { watchOpenFiles } from './machine/watch-open-files.ts'
 import { streamedSpeed, withStreaming, type StreamedSpan } from '../placement/held/streamed-span.ts'
-import { createLeaving } from './leaving.ts'
+import { createLeaving, vanish } from './leaving.ts'
 import { hardwareOf } from './machine/node-hardware.ts'
 import { createNodePublisher } from '../directory/node-publisher.ts'
 import type { Publisher } from '../directory/publisher.ts'
@@ -84,7 +84,9 @@ export interface NodeOptions {
   readonly audits?: AuditOptions | undefined
   readonly threads: number
   /** Where to compute; by default a thread of this process, which groups need, as they share its memory. */
-  readonly compute?: ComputePlace | undefined
+  readonly compute?: ComputePlace | RemoteCompute | undefined
+  /** What a block costs there, where somebody else has timed it; timed at the start when absent. */
+  readonly blockSpeed?: BlockSpeed | undefined
   readonly dataFolder: string
   readonly onEvent: (event: SwarmEvent) => void
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -99,6 +101,11 @@ export interface ServingPeer extends SwarmPeer {
   readonly speed: BlockSpeed
   /** Which of its weights it reads from disk in every step; null for none. */
   readonly streaming: StreamedSpan | null
+  /**
+   * Ends at once what this peer can no longer do: its sessions go on elsewhere, as after a crash, but the others are told
+   * that it has left and need not find out.
+   */
+  vanish(): Promise<void>
   /** Null in an open swarm. */
   readonly privateSwarm: PrivateSwarm | null
 }
@@ -122,7 +129,7 @@ async function start(
   const joined = await joinModel(dependencies, nodeJoin(given), scope)
   const { transport, manifest, store, rates, reputation } = joined
   const { options, streaming } = withStreaming(given, manifest)
-  const timed = { folder: store.path, dataFolder, threads, slowdown, compute }
+  const timed = { folder: store.path, dataFolder, threads, slowdown, compute, speed: given.blockSpeed }
   const { device: single, ...opened } = await openTimedDevice(dependencies, manifest, timed, scope)
   const speed = streamedSpeed(opened.speed, streaming)
   signal?.throwIfAborted()
@@ -271,28 +278,7 @@ function servingPeer(
     whenCovered: (ended) => view.whenCovered(ended),
     whenKnown: (ended) => view.whenKnown(ended),
     leave,
+    vanish: () => vanish({ clock: dependencies.clock, stageHost, membership, scope }),
     close: () => scope.close(),
   }
-}
-
-/** Keeps copies of weights on spare disk, in the background. */
-function keepCopies(
-  { clock, logger }: SystemDependencies,
-  { dataFolder, spareDiskBytes = Number.POSITIVE_INFINITY }: NodeOptions,
-  { transport, manifest, store }: JoinedModel,
-  { membership, stageHost }: Member,
-  scope: Scope,
-): void {
-  const copies = createDiskCopies({
-    clock,
-    logger,
-    manifest,
-    store,
-    membership,
-    selfId: transport.peerId,
-    limitBytes: spareDiskBytes,
-    freeBytes: () => freeDiskBytes(dataFolder),
-    sessions: () => stageHost.sessions(),
-  })
-  scope.onClose(() => copies.close())
 }

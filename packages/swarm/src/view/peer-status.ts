@@ -20,6 +20,7 @@ export function peerStatus(
     memoryBytes: record.hardware.memoryBytes,
     decodeMsPerBlock: record.hardware.decodeMicrosPerBlock / 1000,
     numericClass: record.numericClass,
+    device: record.hardware.device,
     version: record.version,
     rttMs: rttMicros === undefined ? null : rttMicros / 1000,
     links: linksOf(record),

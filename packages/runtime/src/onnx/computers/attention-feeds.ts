@@ -1,6 +1,6 @@
 import { attentionInputs, paddingRows } from '../graph/attention.ts'
 import { hiddenInput } from '../graph/span-graph.ts'
-import { tensors, type Feeds } from './inference-session.ts'
+import { tensors, type Feeds } from './compute-session.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import type { Rotation } from './rotation.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'

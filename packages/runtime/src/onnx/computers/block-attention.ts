@@ -3,7 +3,7 @@ import type { BlockSpec } from '@shoal/model'
 import { keyValueNames } from '../graph/attention.ts'
 import { attendedOutput, projectedInput } from '../graph/block-parts.ts'
 import { pastFeeds } from './attention-feeds.ts'
-import { tensors, type ComputeSession } from './inference-session.ts'
+import { tensors, type ComputeSession } from './compute-session.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import type { Rotation } from './rotation.ts'
 

@@ -2,7 +2,7 @@ import { freeMemory } from '@shoal/host'
 import { attendedInput, projectedOutput } from '../graph/block-parts.ts'
 import { hiddenInput } from '../graph/span-graph.ts'
 import type { BlockAttention, RowsOfSession } from './block-attention.ts'
-import { tensors, type ComputeSession, type Feeds } from './inference-session.ts'
+import { tensors, type ComputeSession, type Feeds } from './compute-session.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
 import { inCalls, type SpanComputer } from './span-computer.ts'
 

@@ -5,7 +5,7 @@ import { partialOutput } from '../graph/half-graph.ts'
 import { attentionFeeds } from './attention-feeds.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
-import { tensors, type ComputeSession, type Feeds } from './inference-session.ts'
+import { tensors, type ComputeSession, type Feeds } from './compute-session.ts'
 import type { Rotation } from './rotation.ts'
 import { hiddenInput } from '../graph/span-graph.ts'
 

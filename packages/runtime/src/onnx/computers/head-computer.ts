@@ -4,7 +4,7 @@ import { limits } from '../../limits.ts'
 import { softCapped } from '../../tensors/soft-cap.ts'
 import { selfProbeHead } from './self-probe.ts'
 import { padRows, paddedRows, type RowPadding } from './row-padding.ts'
-import { tensors, type ComputeSession } from './inference-session.ts'
+import { tensors, type ComputeSession } from './compute-session.ts'
 import { hiddenInput, logitsOutput } from '../graph/span-graph.ts'
 
 /** Final norm and vocabulary projection of one loaded graph. */

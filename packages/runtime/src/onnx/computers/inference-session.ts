@@ -1,17 +1,12 @@
 import '../no-telemetry.ts'
 import { ShoalError, messageOf } from '@shoal/host'
-import { Tensor } from 'onnxruntime-common'
+import { createNodeHasher } from '@shoal/model/node'
 import { binding, initOrt, type Binding } from 'onnxruntime-node/dist/binding.js'
+import { version } from 'onnxruntime-node/dist/version.js'
+import { createReadAhead } from '../engine/read-ahead.ts'
 import type { NativeGate } from '../native-gate.ts'
-
-export type Feeds = Record<string, Tensor>
-
-/** One loaded graph. It runs on the calling thread and blocks it. */
-export interface ComputeSession {
-  /** @param outputs names of the outputs to return */
-  run(feeds: Feeds, outputs: readonly string[]): Record<string, Float32Array<ArrayBuffer>>
-  release(): void
-}
+import { unitFiles } from '../tensors/unit-files.ts'
+import type { ComputeSession, GraphRuntime } from './compute-session.ts'
 
 export interface SessionOptions {
   /** Folder that external constants lie in. */
@@ -21,8 +16,7 @@ export interface SessionOptions {
 }
 
 /**
- * Loads a graph. No other module runs onnxruntime (`providers.ts` and `fixed-probe.ts` only ask for its providers and its
- * version). It uses the binding's synchronous object instead of the public
+ * Loads a graph. No other module runs the native onnxruntime (`providers.ts` only asks for its providers). It uses the binding's synchronous object instead of the public
  * wrapper, which only adds a turn of the event loop and blocks the thread all the same; the binding is not a public
  * interface, so the version of onnxruntime-node is pinned exactly.
  *
@@ -38,6 +32,18 @@ export function loadSession(model: Uint8Array, options: SessionOptions): Compute
       return Object.fromEntries(outputs.map((name) => [name, floats(results[name], name)]))
     },
     release: () => gate.pass(() => described('could not free a graph', () => session.dispose())),
+  }
+}
+
+/** The native onnxruntime, over the units' files of a packed folder. */
+export function nativeRuntime(options: SessionOptions): GraphRuntime {
+  return {
+    version,
+    threads: options.threads,
+    load: (model, threads = options.threads) => loadSession(model, { ...options, threads }),
+    createReadAhead: (config) => createReadAhead(config, options.folder),
+    readTensor: unitFiles(options.folder),
+    createHasher: createNodeHasher,
   }
 }
 
@@ -84,15 +90,4 @@ function floats(value: unknown, name: string): Float32Array<ArrayBuffer> {
   if (!(data instanceof Float32Array) || !(data.buffer instanceof ArrayBuffer))
     throw new Error(`output ${name} is not float32`)
   return data as Float32Array<ArrayBuffer>
-}
-
-export const tensors = {
-  /** Wraps `data` without copying. */
-  float32: (data: Float32Array, shape: readonly number[]): Tensor => new Tensor('float32', data, shape),
-  int8: (data: Int8Array, shape: readonly number[]): Tensor => new Tensor('int8', data, shape),
-  int32: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), [1]),
-  int32Scalar: (value: number): Tensor => new Tensor('int32', Int32Array.of(value), []),
-  int64s: (values: readonly number[]): Tensor =>
-    new Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]),
-  int64: (value: number): Tensor => new Tensor('int64', BigInt64Array.of(BigInt(value)), [1]),
 }

@@ -1,7 +1,7 @@
 import { freeMemory } from '@shoal/host'
 import type { AttentionSpec } from '@shoal/model'
 import { allocateBytes } from './allocate-values.ts'
-import { tensors, type Feeds } from './inference-session.ts'
+import { tensors, type Feeds } from './compute-session.ts'
 
 export interface KeyValueBufferNames {
   /** Name of the graph's input for this buffer. */

@@ -1,7 +1,7 @@
 import { keyValueCapacity } from '../../costs/key-value-size.ts'
 import type { Span } from '../../span.ts'
 import { keyValueNames } from '../graph/attention.ts'
-import type { Feeds } from './inference-session.ts'
+import type { Feeds } from './compute-session.ts'
 import { createKeyValueBuffer, type KeyValueBuffer } from './key-value-buffer.ts'
 import { createRoundedBuffer } from './rounded-buffer.ts'
 

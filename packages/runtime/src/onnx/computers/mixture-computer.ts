@@ -14,7 +14,7 @@ import {
 import { hiddenOutput } from '../graph/span-graph.ts'
 import type { BlockAttention, RowsOfSession } from './block-attention.ts'
 import { attendRows } from './block-computer.ts'
-import { tensors, type ComputeSession } from './inference-session.ts'
+import { tensors, type ComputeSession } from './compute-session.ts'
 import type { RowPadding } from './row-padding.ts'
 
 export interface MixtureSessions {

@@ -14,7 +14,7 @@ import {
 } from './half-computer.ts'
 import type { KeyValueCache } from './key-value-cache.ts'
 import type { RowPadding } from './row-padding.ts'
-import type { ComputeSession } from './inference-session.ts'
+import type { ComputeSession } from './compute-session.ts'
 import { createRotation, createRotations } from './rotation.ts'
 import type { SpanComputer } from './span-computer.ts'
 

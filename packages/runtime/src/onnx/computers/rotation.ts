@@ -2,7 +2,7 @@ import type { AttentionSpec } from '@shoal/model'
 import { isLongSession } from '../../rope-frequencies.ts'
 import { ropeTables, turningPairs, type Turned, type Turning } from '../../rope.ts'
 import { attentionInputs } from '../graph/attention.ts'
-import { tensors, type Feeds } from './inference-session.ts'
+import { tensors, type Feeds } from './compute-session.ts'
 
 /**
  * Cosines and sines of the rotary embedding for at least `positions` positions of a session with this token budget, as graph

@@ -2,7 +2,7 @@ import type { AttentionSpec } from '@shoal/model'
 import { codeOf, scaleOf } from '../../tensors/key-value-rounding.ts'
 import { scaleName } from '../graph/attention.ts'
 import { allocateBytes } from './allocate-values.ts'
-import { tensors, type Feeds } from './inference-session.ts'
+import { tensors, type Feeds } from './compute-session.ts'
 import { takingOutputs, type KeyValueBuffer, type KeyValueBufferNames } from './key-value-buffer.ts'
 
 /**

@@ -7,14 +7,8 @@ import type { LoadedBlock } from '../computers/loaded-block.ts'
 import { createRankChain, selfProbeRank } from '../computers/rank-chain.ts'
 import type { RowPadding } from '../computers/row-padding.ts'
 import { selfProbe } from '../computers/self-probe.ts'
-import type {
-  CallArguments,
-  CallName,
-  CallResult,
-  ComputeCalls,
-  ComputeSettings,
-} from '../host/compute-calls.ts'
-import type { NativeGate } from '../native-gate.ts'
+import type { CallArguments, CallName, CallResult, ComputeCalls } from '../host/compute-calls.ts'
+import type { GraphRuntime } from '../computers/compute-session.ts'
 import { fixedProbe } from './fixed-probe.ts'
 import { createGraphLoader, type GraphLoader } from './graph-loader.ts'
 import { createLoadedHeads } from './loaded-heads.ts'
@@ -23,7 +17,7 @@ import { createRankSum, type EngineHost } from './rank-sum.ts'
 import { MicroBatches } from './requests/micro-batches.ts'
 import { groupOf, placeOf, type NamedCall } from './requests/request-places.ts'
 import type { RequestPlace } from './requests/request-order.ts'
-import { createReadAhead, type ReadAhead } from './read-ahead.ts'
+import type { ReadAhead } from '../read-ahead.ts'
 import { createRowVerdicts } from './row-verdicts.ts'
 import { forwardShared, ForwardProgress, type ForwardOutcome } from './requests/shared-forward.ts'
 
@@ -48,21 +42,20 @@ type Handlers<Names extends CallName = CallName> = {
   ) => ComputeCalls[Name]['result'] | Promise<ComputeCalls[Name]['result']>
 }
 
-/** @param gate through which every native call passes */
 export function createComputeEngine(
   host: EngineHost,
-  { manifest, folder, threads }: ComputeSettings,
-  gate: NativeGate,
+  manifest: Manifest,
+  runtime: GraphRuntime,
 ): ComputeEngine {
-  const loader = createGraphLoader({ manifest, folder, threads, gate })
-  const readAhead = createReadAhead(manifest.config, folder)
+  const loader = createGraphLoader(manifest, runtime)
+  const readAhead = runtime.createReadAhead(manifest.config)
   const spans = createLoadedSpans()
   const heads = createLoadedHeads(loader, manifest.config.hiddenSize)
   const batches = new MicroBatches(manifest.config.blockCount)
   const { clock } = host
   const handlers: Handlers = {
     'numeric-class': () => ({
-      numericClass: fixedProbe(blockSpecs(manifest.config), manifest.profile, threads, gate),
+      numericClass: fixedProbe(blockSpecs(manifest.config), manifest.profile, runtime),
     }),
     ...loadCalls(host, manifest, readAhead, loader, spans),
     'release-blocks': ({ span }) => {

@@ -6,13 +6,10 @@ import {
   type KeyValueFormat,
   type NumericProfile,
 } from '@shoal/model'
-import { createHash } from 'node:crypto'
-import { version as runtimeVersion } from 'onnxruntime-node/dist/version.js'
 import { keyValueNames } from '../graph/attention.ts'
 import { createKeyValueCache, type KeyValueCache } from '../computers/key-value-cache.ts'
 import type { WeightSource } from '../graph/linear.ts'
-import type { NativeGate } from '../native-gate.ts'
-import { loadSession, tensors, type ComputeSession } from '../computers/inference-session.ts'
+import { tensors, type ComputeSession, type GraphRuntime } from '../computers/compute-session.ts'
 import { loadBlock, type LoadedBlock } from '../computers/loaded-block.ts'
 import type { RowPadding } from '../computers/row-padding.ts'
 import { createSpanComputer, type SpanComputer } from '../computers/span-computer.ts'
@@ -34,7 +31,7 @@ const probeHiddenSize = 1056
 const rowCounts = [2, 66]
 
 /**
- * The numeric class of this machine for a model's format: peers of one class compute the same bits from the same bytes.
+ * The numeric class of this runtime on this machine for a model's format: peers of one class compute the same bits from the same bytes.
  *
  * It is a hash over the versions, the profile and the outputs of seeded blocks with the operators of the model's (head
  * size, biases, norms, window), which are the same on every machine. It depends neither on weights, nor on the blocks that
@@ -46,40 +43,49 @@ const rowCounts = [2, 66]
 export function fixedProbe(
   blocks: readonly BlockSpec[],
   profile: NumericProfile,
-  threads: number,
-  gate: NativeGate,
+  runtime: GraphRuntime,
 ): string {
   const spans = probeSpans(blocks, profile.kv)
+  const { threads, version } = runtime
   // Where each matrix has a format of its own, the kernels of all formats are probed; attention is the same in all.
   const outputsWith = (count: number): string =>
     uniformProfiles(profile)
-      .flatMap((uniform, index) => [
-        ...spans.map((span) => probeOutputs(span, uniform, index === 0 ? pasts : [0], count, gate)),
-        probeHead(uniform, count, gate),
-      ])
+      .flatMap((uniform, index) => {
+        const probe: Probe = {
+          profile: uniform,
+          load: (model) => runtime.load(model, count),
+          createHasher: () => runtime.createHasher(),
+        }
+        return [
+          ...spans.map((span) => probeOutputs(span, probe, index === 0 ? pasts : [0])),
+          probeHead(probe),
+        ]
+      })
       .join(' ')
   const outputs = outputsWith(1)
   if (threads > 1 && outputsWith(threads) !== outputs) return noNumericClass
-  const parts = [runtimeVersion, generatorVersion, formatProfile(profile), profile.graphForm, outputs]
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32)
+  const parts = [version, generatorVersion, formatProfile(profile), profile.graphForm, outputs]
+  const hash = runtime.createHasher()
+  hash.update(new TextEncoder().encode(JSON.stringify(parts)))
+  return hash.digest().slice(0, 32)
 }
 
-function probeOutputs(
-  span: Span,
-  profile: NumericProfile,
-  behind: readonly number[],
-  threads: number,
-  gate: NativeGate,
-): string {
-  const load = (model: Uint8Array): ComputeSession => loadSession(model, { folder: '.', threads, gate })
+/** What the probe of one number of threads computes with. */
+interface Probe {
+  readonly profile: NumericProfile
+  readonly load: (model: Uint8Array) => ComputeSession
+  readonly createHasher: GraphRuntime['createHasher']
+}
+
+function probeOutputs(span: Span, { profile, load, createHasher }: Probe, behind: readonly number[]): string {
   const probed = loadProbe(span, profile, load)
-  const hash = createHash('sha256')
+  const hash = createHasher()
   for (const past of behind) {
     for (const rows of rowCounts)
       probeRows(probed.computer('even'), span, past, rows).forEach((values) => hash.update(words(values)))
   }
   probed.release()
-  return hash.digest('hex')
+  return hash.digest()
 }
 
 /** Two dense blocks are one graph, so that a norm has a branch to add; blocks with experts are graphs of their own, and one is enough. */
@@ -98,7 +104,7 @@ function loadProbe(
 }
 
 /** The head's matrix may have another format than those of blocks. */
-function probeHead(profile: NumericProfile, threads: number, gate: NativeGate): string {
+function probeHead({ profile, load, createHasher }: Probe): string {
   const head: HeadSpec = {
     hiddenSize: probeHiddenSize,
     vocabularySize: 172,
@@ -109,8 +115,8 @@ function probeHead(profile: NumericProfile, threads: number, gate: NativeGate): 
     logitSoftCap: null,
   }
   const graph = spanGraph({ span: noBlocks, profile, head, weights: seededWeights })
-  const session = loadSession(graph, { folder: '.', threads, gate })
-  const hash = createHash('sha256')
+  const session = load(graph)
+  const hash = createHasher()
   for (const rows of rowCounts) {
     const hidden = seededValues(rows, rows * probeHiddenSize, 1)
     const input = tensors.float32(hidden, [rows, probeHiddenSize])
@@ -119,7 +125,7 @@ function probeHead(profile: NumericProfile, threads: number, gate: NativeGate): 
     hash.update(words(logits))
   }
   session.release()
-  return hash.digest('hex')
+  return hash.digest()
 }
 
 /** For each kind of block that the model has, one or two of that kind, in the order in which they first occur. */

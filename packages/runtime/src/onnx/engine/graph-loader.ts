@@ -1,15 +1,13 @@
 import { headSpec, type HeadSpec, type IndexRange, type Manifest, type RankShare } from '@shoal/model'
 import type { Span } from '../../span.ts'
-import { loadSession, type ComputeSession } from '../computers/inference-session.ts'
+import type { ComputeSession, GraphRuntime } from '../computers/compute-session.ts'
 import { loadBlock, type LoadedBlock } from '../computers/loaded-block.ts'
 import type { LoadHalf } from '../computers/rank-chain.ts'
 import { halfGraph } from '../graph/half-graph.ts'
 import { noBlocks, spanGraph } from '../graph/span-graph.ts'
-import type { NativeGate } from '../native-gate.ts'
 import { headConfig, headPartSource } from '../tensors/head-part.ts'
 import { packedSource } from '../tensors/packed-source.ts'
 import { shareSource } from '../tensors/share-source.ts'
-import { unitFiles } from '../tensors/unit-files.ts'
 
 /** Makes the graphs of one packed model and loads them into onnxruntime. */
 export interface GraphLoader {
@@ -21,36 +19,25 @@ export interface GraphLoader {
   loadHead(vocabulary: IndexRange | null): { readonly session: ComputeSession; readonly head: HeadSpec }
 }
 
-export interface GraphLoaderOptions {
-  readonly manifest: Manifest
-  /** Folder of the units' files. */
-  readonly folder: string
-  readonly threads: number
-  readonly gate: NativeGate
-}
-
-export function createGraphLoader({ manifest, ...sessionOptions }: GraphLoaderOptions): GraphLoader {
+export function createGraphLoader(manifest: Manifest, runtime: GraphRuntime): GraphLoader {
   const { config, profile } = manifest
   const weights = packedSource(manifest)
+  const load = (model: Uint8Array): ComputeSession => runtime.load(model)
   return {
-    loadBlock: (block, experts = null) =>
-      loadBlock({ block, experts, profile, weights }, (model) => loadSession(model, sessionOptions)),
+    loadBlock: (block, experts = null) => loadBlock({ block, experts, profile, weights }, load),
     halvesOf({ range, blocks }, share) {
-      const shareWeights = shareSource(manifest, share, unitFiles(sessionOptions.folder))
+      const shareWeights = shareSource(manifest, share, runtime.readTensor)
       return (block, half, stage) => {
         const spec = blocks[block - range.start]
         if (spec === undefined) throw new Error(`block ${block} is not in ${range.start}:${range.end}`)
-        return loadSession(
-          halfGraph({ spec, profile, block, half, stage, weights: shareWeights }),
-          sessionOptions,
-        )
+        return load(halfGraph({ spec, profile, block, half, stage, weights: shareWeights }))
       }
     },
     loadHead(vocabulary) {
       const head = headSpec(headConfig(config, vocabulary))
       const source = vocabulary === null ? weights : headPartSource(manifest, vocabulary)
       const graph = spanGraph({ span: noBlocks, profile, head, weights: source })
-      return { session: loadSession(graph, sessionOptions), head }
+      return { session: load(graph), head }
     },
   }
 }

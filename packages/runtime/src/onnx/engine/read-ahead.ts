@@ -1,12 +1,7 @@
-import { unitsOfRange, type BlockRange, type ModelConfig } from '@shoal/model'
+import { unitsOfRange, type ModelConfig } from '@shoal/model'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-
-/** Reads weights of blocks into the system's cache before they are loaded. */
-export interface ReadAhead {
-  read(blocks: BlockRange): void
-  close(): void
-}
+import type { ReadAhead } from '../read-ahead.ts'
 
 /**
  * Reads in a thread of its own, started at first use: the engine's thread is inside native code while the next block's

@@ -11,7 +11,8 @@ import { createKeyValueCache } from '../computers/key-value-cache.ts'
 import type { WeightSource } from './linear.ts'
 import { createGateMemory, nativeGate } from '../native-gate.ts'
 import { packedSource } from '../tensors/packed-source.ts'
-import { loadSession, tensors, type ComputeSession } from '../computers/inference-session.ts'
+import { tensors, type ComputeSession } from '../computers/compute-session.ts'
+import { loadSession } from '../computers/inference-session.ts'
 import { createSpanComputer } from '../computers/span-computer.ts'
 import {
   generatorVersion,

@@ -1,5 +1,4 @@
 import type { BlockRange, IndexRange, Manifest, RankShare } from '@shoal/model'
-import { MessagePort } from 'node:worker_threads'
 import type { KeyValueWindow, SumThread } from '../../block-runner.ts'
 import type { RowPadding } from '../computers/row-padding.ts'
 
@@ -99,14 +98,5 @@ export type CallReply =
 export function transferable(fields: object | null): ArrayBuffer[] {
   return Object.values(fields ?? {}).flatMap((value: unknown) =>
     value instanceof Float32Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : [],
-  )
-}
-
-/** Ports that move to the other thread with a message. */
-export function portsIn(fields: object | null): MessagePort[] {
-  return Object.values(fields ?? {}).flatMap((value: unknown) =>
-    typeof value === 'object' && value !== null && 'port' in value && value.port instanceof MessagePort
-      ? [value.port]
-      : [],
   )
 }

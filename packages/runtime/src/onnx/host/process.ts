@@ -1,5 +1,6 @@
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nativeRuntime } from '../computers/inference-session.ts'
 import { createComputeEngine } from '../engine/compute-engine.ts'
 import { openGate } from '../native-gate.ts'
 import { answerRequests } from './answer-requests.ts'
@@ -20,7 +21,11 @@ process.on('message', (message: ToComputeProcess) => {
     return
   }
   const { settings } = message as Extract<ToComputeProcess, { settings: unknown }>
-  const engine = createComputeEngine({ clock: systemClock, random: systemRandom }, settings, openGate)
+  const engine = createComputeEngine(
+    { clock: systemClock, random: systemRandom },
+    settings.manifest,
+    nativeRuntime({ ...settings, gate: openGate }),
+  )
   take = answerRequests(
     engine,
     (reply, { name }) => {

@@ -1,9 +1,9 @@
 import '../no-telemetry.ts'
 import { ShoalError, type Logger } from '@shoal/host'
-import { Worker } from 'node:worker_threads'
+import { MessagePort, Worker } from 'node:worker_threads'
 import { limits } from '../../limits.ts'
 import { closeGate, createGateMemory } from '../native-gate.ts'
-import { portsIn, type CallReply, type ComputeSettings } from './compute-calls.ts'
+import { type CallReply, type ComputeSettings } from './compute-calls.ts'
 import type { ComputeHost, ComputeHostListener } from './compute-host.ts'
 
 /** What the thread is started with. */
@@ -43,4 +43,13 @@ export function startThreadHost(
     post: (request, buffers) => worker.postMessage(request, [...buffers, ...portsIn(request.arguments)]),
     exited,
   }
+}
+
+/** Ports that move to the other thread with a message. */
+function portsIn(fields: object | null): MessagePort[] {
+  return Object.values(fields ?? {}).flatMap((value: unknown) =>
+    typeof value === 'object' && value !== null && 'port' in value && value.port instanceof MessagePort
+      ? [value.port]
+      : [],
+  )
 }

@@ -1,6 +1,7 @@
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { nativeRuntime } from '../computers/inference-session.ts'
 import { createComputeEngine } from '../engine/compute-engine.ts'
 import { nativeGate } from '../native-gate.ts'
 import { answerRequests } from './answer-requests.ts'
@@ -13,8 +14,8 @@ const port = parentPort
 const { settings, gateMemory } = workerData as ThreadData
 const engine = createComputeEngine(
   { clock: systemClock, random: systemRandom },
-  settings,
-  nativeGate(gateMemory),
+  settings.manifest,
+  nativeRuntime({ ...settings, gate: nativeGate(gateMemory) }),
 )
 /**
  * Before the first call after a rest, what has arrived is read from the port: a turn of the event loop takes 50 to 80 µs

@@ -1,7 +1,7 @@
 import type { SystemDependencies } from '@shoal/host'
 import { cacheDirectory } from '@shoal/host/node'
 import type { IdentifiedManifest } from '@shoal/model'
-import { createDevice, type ComputePlace, type Device } from '@shoal/runtime'
+import { createDevice, type ComputePlace, type Device, type RemoteCompute } from '@shoal/runtime'
 import type { Scope } from '../../scope.ts'
 import { calibrateBlock, type BlockSpeed } from './calibrate.ts'
 import { paced } from './paced.ts'
@@ -14,7 +14,9 @@ export interface TimedDeviceOptions {
   readonly threads: number
   /** Factor by which this node computes slower than the machine could. */
   readonly slowdown: number
-  readonly compute: ComputePlace
+  readonly compute: ComputePlace | RemoteCompute
+  /** What a block costs there, where somebody else has timed it. */
+  readonly speed?: BlockSpeed | undefined
 }
 
 /**
@@ -24,7 +26,7 @@ export interface TimedDeviceOptions {
 export async function openTimedDevice(
   dependencies: SystemDependencies,
   manifest: IdentifiedManifest,
-  { folder, dataFolder, threads, slowdown, compute }: TimedDeviceOptions,
+  { folder, dataFolder, threads, slowdown, compute, speed: known }: TimedDeviceOptions,
   scope: Scope,
 ): Promise<{ readonly device: Device; readonly speed: BlockSpeed }> {
   const { logger } = dependencies
@@ -32,7 +34,13 @@ export async function openTimedDevice(
   scope.onClose(async () => (await opening).close())
   const [own, speed] = await Promise.all([
     opening,
-    calibrateBlock(dependencies, manifest, { threads, slowdown, dataFolder, sharedFolder: cacheDirectory() }),
+    known ??
+      calibrateBlock(dependencies, manifest, {
+        threads,
+        slowdown,
+        dataFolder,
+        sharedFolder: cacheDirectory(),
+      }),
   ])
   return { device: paced(own, slowdown, scope), speed }
 }
