@@ -19,7 +19,7 @@
  *                  [--from N --count N of them]
  *     kills        real processes that kill themselves at exact points
  *     siege        three real processes whose honest answers are compared while another process attacks one of them
- *                  [--attack NAME|each|all] [--count SECONDS of each attack]
+ *                  [--attack NAME|none|each|all] [--count SECONDS of each attack]
  *     topologies   real processes behind real routers, in network namespaces of this machine [--layout NAME|each]
  *     streams      long answers over real processes whose stages are replaced by stages with other cuts [--tokens N]
  */

@@ -1,4 +1,6 @@
-import { join } from 'node:path'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { decodeManifest } from '@shoal/model'
@@ -268,6 +270,33 @@ describe.skipIf(process.platform !== 'linux')(
         state: 'serving',
         incarnation: before.incarnation,
       })
+    })
+
+    it('a template without end in the model of somebody else costs one answer, and not the node', async () => {
+      const model = world.folder('model')
+      cpSync(fileURLToPath(new URL('model', import.meta.resolve('@shoal/demo-model'))), model, {
+        recursive: true,
+      })
+      const file = join(model, 'tokenizer_config.json')
+      const config = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+      const endless = `{% for a in range(9999) %}{% for b in range(9999) %}${'a'.repeat(200)}{% endfor %}{% endfor %}`
+      writeFileSync(file, JSON.stringify({ ...config, chat_template: endless }))
+      const other = await world.up([
+        ...['--model', model, '--threads', '1', '--memory', '64MiB'],
+        ...['--api', '127.0.0.1:0', '--data', world.folder('other')],
+      ])
+      const ask = async (path: string, asked: object): Promise<Response> =>
+        fetch(`${new URL(other.ready.api!).origin}${path}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ model: basename(model), max_tokens: 1, ...asked }),
+        })
+      const text = async (): Promise<number> => (await ask('/v1/completions', { prompt: 'Once' })).status
+      await vi.waitFor(async () => expect(await text()).toBe(200), 30_000)
+      const refused = await ask('/v1/chat/completions', { messages: [{ role: 'user', content: 'a' }] })
+      expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('template')])
+      expect([await text(), other.process.exitCode]).toEqual([200, null])
+      await other.stop()
     })
 
     it.skipIf(disk === null)(

@@ -19,10 +19,16 @@ export const attacks: readonly Attack[] = [
   ...apiAttacks,
 ]
 
-/** The attack of this name, or all of them at once. @throws {Error} for a name that no attack has */
+/**
+ * The attack of this name, or all of them at once; `none` shows how much the figures vary by themselves.
+ * @throws {Error} for a name that no attack has
+ */
 export function attacksNamed(name: string): readonly Attack[] {
+  if (name === 'none') return []
   const found = name === 'all' ? attacks : attacks.filter((attack) => attack.name === name)
   if (found.length === 0)
-    throw new Error(`no attack is named '${name}': all, ${attacks.map((attack) => attack.name).join(', ')}`)
+    throw new Error(
+      `no attack is named '${name}': none, all, ${attacks.map((attack) => attack.name).join(', ')}`,
+    )
   return found
 }
