@@ -281,10 +281,8 @@ describe.skipIf(process.platform !== 'linux')(
       const config = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
       const endless = `{% for a in range(9999) %}{% for b in range(9999) %}${'a'.repeat(200)}{% endfor %}{% endfor %}`
       writeFileSync(file, JSON.stringify({ ...config, chat_template: endless }))
-      const other = await world.up([
-        ...['--model', model, '--threads', '1', '--memory', '64MiB'],
-        ...['--api', '127.0.0.1:0', '--data', world.folder('other')],
-      ])
+      const options = ['--model', model, '--threads', '1', '--memory', '64MiB', '--api', '127.0.0.1:0']
+      const other = await world.up([...options, '--data', world.folder('other')])
       const ask = async (path: string, asked: object): Promise<Response> =>
         fetch(`${new URL(other.ready.api!).origin}${path}`, {
           method: 'POST',
