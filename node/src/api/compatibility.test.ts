@@ -86,5 +86,39 @@ test.each(dialects)('what the section "%s" says to work is in the schema', (titl
   expect(acceptedWords(title).filter((word) => !words.has(word) && !elsewhere.has(word))).toEqual([])
 })
 
+/** Parameters of a client library, by its own types: the names of an interface's members. */
+function parametersOf(file: string, name: string): string[] {
+  const text = readFileSync(new URL(`../../../node_modules/${file}`, import.meta.url), 'utf8')
+  const [, inside = ''] =
+    new RegExp(`interface ${name}(?:<[^>]*>)?(?: extends \\w+)? {\n([^]*?)\n}`).exec(text) ?? []
+  const indent = /^ +/.exec(inside)?.[0] ?? ''
+  return [...inside.matchAll(new RegExp(`^${indent}(\\w+)\\??:`, 'gm'))].map(([, word = '']) => word)
+}
+
+test.each([
+  [
+    "OpenAI's completions",
+    'openai/resources/chat/completions/completions.d.ts',
+    'ChatCompletionCreateParamsBase',
+    25,
+  ],
+  ["OpenAI's completions", 'openai/resources/completions.d.ts', 'CompletionCreateParamsBase', 15],
+  ["OpenAI's responses", 'openai/resources/responses/responses.d.ts', 'ResponseCreateParamsBase', 20],
+  [
+    "Anthropic's messages",
+    '@anthropic-ai/sdk/resources/messages/messages.d.ts',
+    'MessageCreateParamsBase',
+    12,
+  ],
+  ['Ollama', 'ollama/dist/browser.d.ts', 'ChatRequest', 5],
+  ['Ollama', 'ollama/dist/browser.d.ts', 'GenerateRequest', 8],
+  ['Ollama', 'ollama/dist/browser.d.ts', 'Options', 20],
+])('the section "%s" says of every parameter of %s, %s, whether it works', (title, file, name, least) => {
+  const parameters = parametersOf(file, name)
+  expect(parameters.length).toBeGreaterThanOrEqual(least)
+  const named = new Set(quoted(page.split('\n## ')[0] + section(title)).flatMap(steps))
+  expect(parameters.filter((parameter) => !named.has(parameter))).toEqual([])
+})
+
 /** Types of parts, which a check by code takes. */
 const elsewhere = new Set(['input_text', 'output_text'])

@@ -1,17 +1,18 @@
 import type { z } from 'zod'
 import { quoted } from '@shoal/host'
+import { hasOwnWords, issueWords } from '../issue-words.ts'
 import { ApiError } from './errors.ts'
 
 /** Checks a body. @throws {ApiError} 400 naming the first wrong field */
 export function parseBody<Value>(schema: z.ZodType<Value>, body: unknown): Value {
   const result = schema.safeParse(body)
   if (result.success) return result.data
-  throw refusalOf(result.error.issues[0])
+  throw refusalOf(result.error.issues[0], body)
 }
 
 type Issue = z.core.$ZodIssue
 
-function refusalOf(issue: Issue | undefined): ApiError {
+function refusalOf(issue: Issue | undefined, body: unknown): ApiError {
   const { path, found } = deepest(issue, [])
   if (found?.code === 'unrecognized_keys') {
     const param = [...path, found.keys[0] ?? ''].join('.')
@@ -21,11 +22,26 @@ function refusalOf(issue: Issue | undefined): ApiError {
     })
   }
   const param = path.join('.')
-  const where = param === '' ? '' : `'${param}': `
-  return new ApiError(400, `${where}${found?.message ?? 'not a valid request'}`, {
+  return new ApiError(400, sentenceOf(param, found, body), {
     code: 'invalid_value',
     ...(param !== '' && { param }),
   })
+}
+
+/** A schema's own words, or plain ones in place of the library's. */
+function sentenceOf(param: string, found: Issue | undefined, body: unknown): string {
+  if (found === undefined) return 'not a valid request'
+  if (hasOwnWords(found)) return `${param === '' ? '' : `'${param}': `}${found.message}`
+  const value = param
+    .split('.')
+    .reduce<unknown>(
+      (inner, step) =>
+        typeof inner === 'object' && inner !== null && Object.hasOwn(inner, step)
+          ? (inner as Record<string, unknown>)[step]
+          : undefined,
+      body,
+    )
+  return `${param === '' ? 'the body' : `'${param}'`} ${issueWords(found, param === '' ? body : value)}`
 }
 
 /** Of the forms that a value may have, the one that it came closest to says best what is wrong. */

@@ -75,7 +75,7 @@ export const messageRequest = z.strictObject({
     .max(apiLimits.maxStops, `at most ${apiLimits.maxStops} stop sequences are possible`)
     .optional(),
   temperature: z.number().min(0).max(1).optional(),
-  top_p: z.number().gt(0).max(1).optional(),
+  top_p: z.number().min(0).max(1).optional(),
   top_k: z.int().min(0).optional(),
   metadata: z.unknown().optional(),
   service_tier: z.unknown().optional(),

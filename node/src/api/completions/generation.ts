@@ -1,5 +1,6 @@
 import { randomHex, type Clock, type Random } from '@shoal/host'
 import type { Engine, GenerateRequest } from '@shoal/swarm'
+import { ApiError } from '../errors.ts'
 import { marksOf } from '../output/format.ts'
 import type { OutputRules } from '../output/output-parser.ts'
 import type { Ask, ChatAsk, TextAsk } from './ask.ts'
@@ -53,6 +54,21 @@ export async function textGeneration(
   return generationOf(engine, ask, prompts, dependencies, { shownTokens: [], grammar })
 }
 
+/** @throws {ApiError} 400 for a token that the model does not have */
+function checkBias({ manifest }: Engine, { sampling: { logitBias } }: Ask): void {
+  const size = manifest.manifest.config.vocabularySize
+  const unknown = [...(logitBias?.keys() ?? [])].find((id) => id >= size)
+  if (unknown !== undefined)
+    throw new ApiError(
+      400,
+      `'logit_bias' names token ${unknown}, and the ids of this model end at ${size - 1}`,
+      {
+        code: 'invalid_value',
+        param: 'logit_bias',
+      },
+    )
+}
+
 interface Constraints {
   /** Special tokens whose text the output parser must see. */
   readonly shownTokens: readonly string[]
@@ -66,6 +82,7 @@ function generationOf(
   { clock, random }: GenerationDependencies,
   { shownTokens, grammar }: Constraints,
 ): Generation {
+  checkBias(engine, ask)
   const choices = prompts.flatMap((promptIds) =>
     Array.from({ length: ask.answers }, (_, answer) => ({
       promptIds,

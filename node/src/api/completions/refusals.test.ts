@@ -63,6 +63,29 @@ test.each([
     'invalid_value',
     'logit_bias',
   ],
+  ['a bias of no token', () => client.chat({ logit_bias: { 128: 1 } }), 400, 'invalid_value', 'logit_bias'],
+  [
+    'the beginning of an answer',
+    () => client.chat({ messages: [{ role: 'assistant', content: 'I', prefix: true }] }),
+    400,
+    'invalid_value',
+    'messages.0.prefix',
+  ],
+  ['brevity', () => client.chat({ verbosity: 'low' }), 400, 'invalid_value', 'verbosity'],
+  [
+    'an allowed tool that is not there',
+    () =>
+      client.chat({
+        tools: [{ type: 'function', function: { name: 'a' } }],
+        tool_choice: {
+          type: 'allowed_tools',
+          allowed_tools: { mode: 'auto', tools: [{ type: 'function', function: { name: 'b' } }] },
+        },
+      }),
+    400,
+    'invalid_value',
+    'tool_choice',
+  ],
   ['too many choices', () => client.chat({ n: 9 }), 400, 'invalid_value', 'n'],
   ['no tokens', () => client.chat({ max_tokens: 0 }), 400, 'invalid_value', 'max_tokens'],
   ['top_logprobs alone', () => client.chat({ top_logprobs: 1 }), 400, 'invalid_value', 'top_logprobs'],
@@ -181,4 +204,22 @@ test('a model without a tokenizer takes ids and nothing else', async () => {
   expect((await client.text({ prompt: 'abc' })).status).toBe(400)
   expect((await client.chat()).status).toBe(400)
   expect((await client.text({ prompt: [1, 2] })).status).toBe(200)
+})
+
+test.each([
+  [{ seed: 1.5 }, "'seed' should be a whole number"],
+  [{ messages: [] }, "'messages' should have at least 1 entry"],
+  [{ messages: undefined }, "'messages' is missing"],
+  [{ temperature: 3 }, "'temperature' should be at most 2"],
+  [{ stop: [null] }, "'stop.0' should be text"],
+  [{ n: '2' }, "'n' should be a number"],
+  [{ logit_bias: { a: 1 } }, "'logit_bias.a' has a name that is wrong: token ids are whole numbers"],
+  [{ stop: Array.from({ length: 17 }, String) }, "'stop': at most 16 stop texts are possible"],
+])('%j is refused in plain words', async (fields, sentence) => {
+  const body = (await (await client.chat(fields)).json()) as { error: { message: string } }
+  expect(body.error.message).toBe(sentence)
+})
+
+test('top_p 0 and verbosity medium are taken', async () => {
+  expect((await client.chat({ top_p: 0, verbosity: 'medium' })).status).toBe(200)
 })

@@ -57,6 +57,21 @@ test('a stream of calls adds up to the same', async () => {
   expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('tool_calls')
 })
 
+test('with allowed_tools the model is shown these only, and must call one where that is required', async () => {
+  const { client, prompts } = scriptedApi(said)
+  const other = { type: 'function', function: { name: 'other' } }
+  const allowed = (mode: string): object => ({
+    tools: [weather, other],
+    tool_choice: {
+      type: 'allowed_tools',
+      allowed_tools: { mode, tools: [{ type: 'function', function: { name: 'weather' } }] },
+    },
+  })
+  expect((await client.chat(allowed('auto'))).status).toBe(200)
+  expect(prompts.at(-1)).toContain('"name":"weather"')
+  expect(prompts.at(-1)).not.toContain('"name":"other"')
+})
+
 test('without tools, or with tool_choice none, a call is text', async () => {
   const { client } = scriptedApi('<tool_call>{"name": "weather", "arguments": {}}</tool_call>')
   for (const fields of [{}, { tools: [] }, { tools: [weather], tool_choice: 'none' }]) {

@@ -37,7 +37,7 @@ export const options = z.strictObject({
     ])
     .optional(),
   top_k: z.int().min(0).optional(),
-  top_p: z.number().gt(0).max(1).optional(),
+  top_p: z.number().min(0).max(1).optional(),
   min_p: z.number().min(0).max(1).optional(),
   repeat_penalty: z.number().gt(0).max(10).optional(),
   presence_penalty: z.number().min(-2).max(2).optional(),

@@ -17,9 +17,20 @@ const tool = z.object({
   }),
 })
 
+const namedTool = z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) })
+
 const toolChoice = z.union([
   z.enum(['none', 'auto', 'required']),
-  z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
+  z.discriminatedUnion('type', [
+    namedTool,
+    z.object({
+      type: z.literal('allowed_tools'),
+      allowed_tools: z.object({
+        mode: z.enum(['auto', 'required']),
+        tools: z.array(namedTool).min(1).max(apiLimits.maxTools),
+      }),
+    }),
+  ]),
 ])
 
 const responseFormat = z.discriminatedUnion('type', [
@@ -54,6 +65,7 @@ export const chatRequest = z.strictObject({
   chat_template_kwargs: jsonObject.nullish(),
   /** Texts that the answer is based on, where the model's chat template knows them. */
   documents: z.array(jsonObject).nullish(),
+  verbosity: z.literal('medium', 'answers have the length that the model gives them').nullish(),
   modalities: z.tuple([z.literal('text')]).nullish(),
 })
 
@@ -63,17 +75,18 @@ export type ChatRequest = z.infer<typeof chatRequest>
 export function chatAsk(request: ChatRequest): ChatAsk {
   if (typeof request.top_logprobs === 'number' && request.logprobs !== true)
     throw invalid('top_logprobs', `'top_logprobs' needs 'logprobs': true`)
-  const tools = (request.tools ?? []).map(({ function: { name, description, parameters } }) => ({
+  const all = (request.tools ?? []).map(({ function: { name, description, parameters } }) => ({
     name,
     description: description ?? null,
     parameters: parameters ?? null,
   }))
+  const { tools, toolChoice } = allowedOf(request.tool_choice, all)
   return {
     ...askOf(request, request.max_completion_tokens ?? request.max_tokens),
     topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : null,
     messages: chatMessages(request.messages),
     tools,
-    toolChoice: choiceOf(request.tool_choice, tools),
+    toolChoice,
     form: formOf(request.response_format),
     parallelCalls: request.parallel_tool_calls ?? true,
     documents: request.documents ?? [],
@@ -91,9 +104,19 @@ export function jsonForm(schema: JsonObject | null | undefined, param: string): 
   return { grammar: { kind: 'json-schema', schema: schema ?? { type: 'object' } }, param }
 }
 
-function choiceOf(choice: ChatRequest['tool_choice'], tools: readonly Tool[]): ToolChoice {
+/** The choice, and the tools among which the model chooses: with `allowed_tools`, the others are not shown to it. */
+function allowedOf(
+  choice: ChatRequest['tool_choice'],
+  tools: readonly Tool[],
+): { tools: readonly Tool[]; toolChoice: ToolChoice } {
   const asked = choice ?? 'auto'
-  return checkedChoice(typeof asked === 'string' ? asked : { name: asked.function.name }, tools)
+  if (typeof asked === 'string') return { tools, toolChoice: checkedChoice(asked, tools) }
+  if (asked.type === 'function')
+    return { tools, toolChoice: checkedChoice({ name: asked.function.name }, tools) }
+  const { mode, tools: named } = asked.allowed_tools
+  const names = new Set(named.map(({ function: { name } }) => name))
+  for (const name of names) checkedChoice({ name }, tools)
+  return { tools: tools.filter(({ name }) => names.has(name)), toolChoice: mode }
 }
 
 /** @throws {ApiError} 400 for a choice that no tool fulfils */

@@ -27,6 +27,7 @@ const harmless = {
   safety_identifier: z.unknown().optional(),
   prompt_cache_key: z.unknown().optional(),
   prompt_cache_retention: z.unknown().optional(),
+  prompt_cache_options: z.unknown().optional(),
   service_tier: z.unknown().optional(),
   prediction: z.unknown().optional(),
   cache_prompt: z.unknown().optional(),
@@ -42,7 +43,7 @@ export const commonFields = {
     .nullish(),
   max_tokens: tokenCount,
   temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
   /** Not OpenAI's, but every open server has it. */
   top_k: z.int().min(0).nullish(),
   repetition_penalty: z.number().gt(0).max(10).nullish(),

@@ -33,7 +33,7 @@ export const responseRequest = z.strictObject({
   instructions: z.string().nullish(),
   max_output_tokens: z.int().min(1).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_obfuscation: z.boolean().nullish() }).nullish(),
   tools: z.array(tool).max(apiLimits.maxTools).nullish(),
@@ -65,6 +65,7 @@ export const responseRequest = z.strictObject({
   user: z.unknown().optional(),
   safety_identifier: z.unknown().optional(),
   prompt_cache_key: z.unknown().optional(),
+  prompt_cache_options: z.unknown().optional(),
   prompt_cache_retention: z.unknown().optional(),
   service_tier: z.unknown().optional(),
 })
