@@ -30,7 +30,7 @@ test('links that the file does not name have the default round trip', () => {
 test.each([
   ['{', /not JSON/],
   ['{}', /^the device file: devices is missing$/],
-  [JSON.stringify({ devices: [] }), /devices should have at least 1 entries/],
+  [JSON.stringify({ devices: [] }), /devices should have at least 1 entry/],
   [
     JSON.stringify({ devices: [{ ...laptop, memory: 'much' }] }),
     /devices\[0\]\.memory is wrong: 'much' is not a size/,
