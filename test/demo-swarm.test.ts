@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import OpenAI from 'openai'
+import type { WhatIf } from '@shoal/swarm'
 import { connect } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWorld, root, type Ended, type Up } from './harness.ts'
@@ -147,6 +148,23 @@ describe('the demo model over three real processes', () => {
     await expect(
       new OpenAI({ baseURL: `${nodes[0]!.ready.api}/v1`, apiKey: 'wrong', maxRetries: 0 }).models.list(),
     ).rejects.toMatchObject({ status: 401 })
+  })
+
+  it('says what the swarm would do with other devices', async () => {
+    const outlook = async (change: object): Promise<Response> =>
+      fetch(`${nodes[0]!.ready.api}/swarm/what-if`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+        body: JSON.stringify(change),
+      })
+    const all = nodes.map(({ ready }) => ready.peerId)
+    const change = { add: [{ memoryBytes: 16 * 1024 ** 3 }], remove: all.slice(1) }
+    const { now, then } = (await (await outlook(change)).json()) as WhatIf
+    expect(now.prediction?.tokensPerSecond).toBeGreaterThan(0)
+    const serving = then.placements.map(({ peer }) => peer)
+    expect(serving.length).toBeGreaterThan(0)
+    expect(serving.filter((peer) => peer !== all[0] && peer !== 'new-1')).toEqual([])
+    expect((await outlook({ remove: ['nobody'] })).status).toBe(400)
   })
 
   it('serves the SDK', async () => {

@@ -1,4 +1,4 @@
-import type { AuditReport, Engine, Progress, SwarmStatus } from '@shoal/swarm'
+import type { AuditReport, Engine, Progress, SwarmChange, SwarmStatus, WhatIf } from '@shoal/swarm'
 import { ApiError } from './errors.ts'
 import { apiLimits } from './limits.ts'
 
@@ -9,6 +9,8 @@ export interface Service {
   status(): SwarmStatus | null
   /** Null where nothing is audited: while loading, and without a swarm. */
   audits(): AuditReport | null
+  /** Null while loading, and without a swarm. */
+  whatIf(change: SwarmChange): WhatIf | null
   /** Why there is no engine yet. */
   progress(): Progress | null
 }
@@ -17,6 +19,7 @@ interface ReadyParts {
   readonly engine: Engine
   status(): SwarmStatus | null
   audits?(): AuditReport | null
+  whatIf?(change: SwarmChange): WhatIf | null
 }
 
 /** A service that a command fills in as it gets further. */
@@ -32,6 +35,7 @@ export function createLoadingService(): LoadingService {
     engine: () => parts?.engine ?? null,
     status: () => parts?.status() ?? null,
     audits: () => parts?.audits?.() ?? null,
+    whatIf: (change) => parts?.whatIf?.(change) ?? null,
     progress: () => progress,
     onProgress: (next) => {
       progress = next

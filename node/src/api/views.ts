@@ -1,8 +1,25 @@
 import type { Hono } from 'hono'
+import { z } from 'zod'
 import { ApiError } from './errors.ts'
 import type { ApiMetrics } from './metrics.ts'
+import { jsonOf } from './json-body.ts'
+import { parseBody } from './parse-body.ts'
 import { checkModel, describeModel, statusWithoutSwarm } from './models.ts'
 import { engineOf, type Service } from './service.ts'
+
+/** Devices to add and members to take away: a plan for some more devices takes milliseconds. */
+const changeRequest = z.strictObject({
+  add: z
+    .array(
+      z.strictObject({
+        memoryBytes: z.int().min(1),
+        decodeMsPerBlock: z.number().gt(0).nullable().default(null),
+      }),
+    )
+    .max(16)
+    .default([]),
+  remove: z.array(z.string().max(128)).max(1000).default([]),
+})
 
 /** What only shows something: health, metrics, the swarm, the models. */
 export function addViews(app: Hono, metrics: ApiMetrics, service: Service): void {
@@ -24,6 +41,11 @@ export function addViews(app: Hono, metrics: ApiMetrics, service: Service): void
   app.get('/swarm', () => {
     const engine = engineOf(service)
     return Response.json(service.status() ?? statusWithoutSwarm(engine))
+  })
+  app.post('/swarm/what-if', async (context) => {
+    const outlook = service.whatIf(parseBody(changeRequest, await jsonOf(context)))
+    if (outlook === null) throw new ApiError(404, 'nothing is planned here: there is no swarm')
+    return Response.json(outlook)
   })
   app.get('/audit', () => {
     const report = service.audits()

@@ -1,4 +1,4 @@
-import type { AuditReport, Engine, Progress, SwarmStatus } from '@shoal/swarm'
+import type { AuditReport, Engine, Progress, SwarmChange, SwarmStatus, WhatIf } from '@shoal/swarm'
 import type { ClientOptions, SwarmFunctions } from '../swarm-port.ts'
 import { printableLines, ShoalError, timeLimit } from '@shoal/host'
 import { threadsOf, type CommandContext } from './context.ts'
@@ -12,6 +12,8 @@ export interface OpenedEngine {
   status(): SwarmStatus | null
   /** Null when the engine computes in this process. */
   audits(): AuditReport | null
+  /** Null when the engine computes in this process. */
+  whatIf(change: SwarmChange): WhatIf | null
   close(): Promise<void>
 }
 
@@ -84,7 +86,7 @@ export async function openEngine(
       ...(weights !== undefined && { weights }),
       ...(kv !== undefined && { kv }),
     })
-    return { engine, status: () => null, audits: () => null, close: () => engine.close() }
+    return { engine, status: () => null, audits: () => null, whatIf: () => null, close: () => engine.close() }
   }
   const options: ClientOptions = {
     ...common,
@@ -120,6 +122,7 @@ export async function openEngine(
       engine: await peer.engine(),
       status: () => peer.status(),
       audits: () => peer.audits(),
+      whatIf: (change) => peer.whatIf(change),
       close: () => peer.close(),
     }
   } catch (error) {

@@ -139,7 +139,11 @@ async function stay(
   { engine, local, result }: { engine: Engine; local: LocalSwarm; result: GenerateResult },
 ): Promise<void> {
   const service = createLoadingService()
-  service.ready({ engine, status: () => peer.status() })
+  service.ready({
+    engine,
+    status: () => peer.status(),
+    whatIf: (change) => peer.whatIf(change),
+  })
   const server = await serveApi(context, service, {})
   const withdraw = publishSwarm(
     context,

@@ -207,6 +207,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
         engine: await serving.engine(),
         status: () => serving.status(),
         audits: () => serving.audits(),
+        whatIf: (change) => serving.whatIf(change),
       })
     }
     await untilAborted(context.signal)

@@ -17,6 +17,9 @@ export type {
   ShownAnswer,
   SwarmEvent,
   SwarmPeer,
+  Outlook,
+  SwarmChange,
   SwarmStatus,
+  WhatIf,
   TokenLogprob,
 } from './types.ts'

@@ -151,6 +151,44 @@ export interface PeerStatus {
   readonly fetchedBytes?: number
 }
 
+/** A device that is not there yet. */
+export interface NewDevice {
+  /** For weights and KV caches. */
+  readonly memoryBytes: number
+  /** Null: as fast as the member in the middle. */
+  readonly decodeMsPerBlock: number | null
+}
+
+export interface SwarmChange {
+  readonly add: readonly NewDevice[]
+  /** Peer ids of members. */
+  readonly remove: readonly string[]
+}
+
+/** What a plan would give. */
+export interface Outlook {
+  /** Devices that are not there yet are called `new-1`, `new-2` … */
+  readonly placements: readonly { readonly peer: string; readonly start: number; readonly end: number }[]
+  /** Blocks for which nobody has memory. */
+  readonly uncovered: readonly (readonly [number, number])[]
+  /** Null where blocks are uncovered. */
+  readonly prediction: {
+    /** Of one answer. */
+    readonly tokensPerSecond: number
+    /** For a prompt of `promptTokens`. */
+    readonly ttftMs: number
+    readonly promptTokens: number
+    /** Of many answers. */
+    readonly togetherTokensPerSecond: number
+  } | null
+}
+
+/** The plan of the swarm as it is, and as it would be. */
+export interface WhatIf {
+  readonly now: Outlook
+  readonly then: Outlook
+}
+
 /** The output of `shoal status --json` and `GET /swarm`. */
 export interface SwarmStatus {
   readonly model: string
@@ -237,6 +275,8 @@ export interface SwarmPeer {
   addresses(): readonly string[]
   readonly manifest: IdentifiedManifest
   status(): SwarmStatus
+  /** What the swarm would do with other devices. @throws {ShoalError} `bad-request` for a peer that is no member */
+  whatIf(change: SwarmChange): WhatIf
   /** Receipts, audits, and the evidence that convicted peers. */
   audits(): AuditReport
   /** The engine, made at the first call: it loads embedding and head and keeps them. */

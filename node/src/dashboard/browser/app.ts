@@ -9,6 +9,7 @@ import {
 } from './chat/conversation.ts'
 import { readNumber } from './chat/settings.ts'
 import { apiKey, askApi } from './net/api.ts'
+import { askWhatIf } from './net/ask-what-if.ts'
 import { watchSwarm, type ServerEvent } from './net/watch-swarm.ts'
 import type { PageClock } from './page-clock.ts'
 import { storage } from './storage.ts'
@@ -16,6 +17,7 @@ import { emptySwarm, observe, type SwarmPart } from './swarm/swarm-state.ts'
 import type { Actions } from './views/actions.ts'
 import type { AppState } from './views/app-state.ts'
 import { shell } from './views/shell.ts'
+import { noWhatIf, type WhatIfState } from './views/what-if.ts'
 
 const noticeMs = 1_800
 
@@ -44,6 +46,7 @@ export class App {
       settings: storage.settings(),
       panel: null,
       contextLength: null,
+      whatIf: noWhatIf,
       notice: '',
     }
     this.#actions = this.#actionsOf()
@@ -117,6 +120,7 @@ export class App {
       setSystem: (system) => this.#setSettings({ system }),
       setNumber: (name, text) => this.#setSettings({ [name]: readNumber(name, text) }),
       copy: (text) => void this.#copy(text),
+      tryDevices: (addGib, remove) => this.#tryDevices(addGib, remove),
     }
   }
 
@@ -180,6 +184,27 @@ export class App {
     const settings = { ...this.#state.settings, ...change }
     this.#set({ settings })
     storage.saveSettings(settings)
+  }
+
+  #tryDevices(addGib: readonly number[], remove: readonly string[]): void {
+    const asked = { addGib, remove }
+    this.#set({ whatIf: { ...this.#state.whatIf, ...asked, failure: '' } })
+    if (addGib.length + remove.length === 0) return this.#set({ whatIf: noWhatIf })
+    askWhatIf(addGib, remove).then(
+      (answer) => this.#onWhatIf({ ...asked, answer, failure: '' }),
+      (error: unknown) =>
+        this.#onWhatIf({
+          ...asked,
+          answer: null,
+          failure: error instanceof Error ? error.message : String(error),
+        }),
+    )
+  }
+
+  /** An answer to an earlier choice is too late. */
+  #onWhatIf(given: WhatIfState): void {
+    const { addGib, remove } = this.#state.whatIf
+    if (addGib === given.addGib && remove === given.remove) this.#set({ whatIf: given })
   }
 
   async #copy(text: string): Promise<void> {

@@ -113,6 +113,7 @@ async function connect(
       const shown = withRoles(withPaths(view.status(), transport), joined.entry)
       return figures.addTo({ ...shown, transfers: store.transfers(), bans: audits.status().bans })
     },
+    whatIf: (change) => view.whatIf(change),
     audits: () => auditReport(audits.status()),
     searchDirectory: (signal) => figures.searchDirectory(signal),
     askMembers: (signal) => figures.askMembers(signal),

@@ -273,6 +273,7 @@ function servingPeer(
       directory: { ...directory.stats(), providers: publisher.providers() },
       bans: audits.status().bans,
     }),
+    whatIf: (change) => view.whatIf(change),
     audits: () => auditReport(audits.status()),
     engine: () => engine.get(),
     whenCovered: (ended) => view.whenCovered(ended),

@@ -25,7 +25,8 @@ import type { PeerLoad } from '@shoal/protocol'
 import type { Route, RouteWish } from '@shoal/session'
 import type { LinkRates } from '../measuring/link-rates.ts'
 import { remembered } from '../groups/remembered-shares.ts'
-import type { SwarmStatus } from '../types.ts'
+import type { SwarmChange, SwarmStatus, WhatIf } from '../types.ts'
+import { changedSnapshot, outlookOf } from './what-if.ts'
 import { noMember } from './no-member.ts'
 import { noRoute } from './no-route.ts'
 import { copiesOf, peerStatus } from './peer-status.ts'
@@ -56,6 +57,8 @@ export interface SwarmView {
   /** The plan of the present snapshot; made anew only when the snapshot has changed. */
   plan(): Plan
   status(): SwarmStatus
+  /** The plan with other devices. @throws {ShoalError} `bad-request` for a peer that is no member */
+  whatIf(change: SwarmChange): WhatIf
   /** Live peers that serve blocks. */
   serving(): readonly string[]
   /** Live peers that serve each block, `except` left out. */
@@ -213,6 +216,13 @@ class ObservedSwarm implements SwarmView {
       planHash: planHash(plan),
       placements: plan.placements,
     }
+  }
+
+  whatIf(change: SwarmChange): WhatIf {
+    const changed = changedSnapshot(this.#snapshot(), change)
+    const options = { objective: 'latency', shares: this.permille } as const
+    const then = planSwarm({ ...changed, costs: this.costs }, options)
+    return { now: outlookOf(this.plan()), then: outlookOf(then) }
   }
 
   whenCovered(signal: AbortSignal): Promise<void> {

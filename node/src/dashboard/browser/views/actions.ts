@@ -16,4 +16,6 @@ export interface Actions {
   setSystem(text: string): void
   setNumber(name: NumberSetting, text: string): void
   copy(text: string): void
+  /** Asks for the plan with devices added and members taken away. */
+  tryDevices(addGib: readonly number[], remove: readonly string[]): void
 }

@@ -3,6 +3,7 @@ import type { Settings } from '../chat/settings.ts'
 import type { Connection } from '../net/watch-swarm.ts'
 import type { SwarmState } from '../swarm/swarm-state.ts'
 import type { ViewName } from './actions.ts'
+import type { WhatIfState } from './what-if.ts'
 
 /** Everything that the page shows. Views are functions of it. */
 export interface AppState {
@@ -17,6 +18,7 @@ export interface AppState {
   readonly settings: Settings
   readonly panel: 'settings' | 'history' | null
   readonly contextLength: number | null
+  readonly whatIf: WhatIfState
   /** A short word to the person, such as that something was copied. */
   readonly notice: string
 }

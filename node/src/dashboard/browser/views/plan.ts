@@ -11,15 +11,17 @@ import {
   transferText,
   type Cell,
 } from '../swarm/peer-facts.ts'
+import type { Actions } from './actions.ts'
 import type { AppState } from './app-state.ts'
+import { whatIfView } from './what-if.ts'
 
 /** The plan that every node computes from the same records, and whether each peer does its part of it already. */
-export function planView(state: AppState): TemplateResult {
+export function planView(state: AppState, actions: Actions): TemplateResult {
   return html`<section class="panel" aria-labelledby="plan-title">
       <h2 id="plan-title">The plan</h2>
       ${placementsView(state)}
     </section>
-    ${lossesView(state)} ${modelView(state)}`
+    ${whatIfView(state, actions)} ${lossesView(state)} ${modelView(state)}`
 }
 
 function placementsView({ swarm: { status } }: AppState): TemplateResult {

@@ -41,7 +41,9 @@ export function shell(state: AppState, actions: Actions): TemplateResult {
     </header>
     ${state.connection.state === 'key-needed' ? keyView(actions) : nothing} ${progressView(state)}
     <main class="shows-${view}">
-      <div class="left">${figuresView(state)} ${view === 'plan' ? planView(state) : swarmView(state)}</div>
+      <div class="left">
+        ${figuresView(state)} ${view === 'plan' ? planView(state, actions) : swarmView(state)}
+      </div>
       ${chatView(state, actions)}
     </main>
     <p class="notice" role="status">${state.notice}</p>
