@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import OpenAI from 'openai'
 import type { WhatIf } from '@shoal/swarm'
 import { connect } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { documentedCommands } from './documented.ts'
 import { createWorld, root, type Ended, type Up } from './harness.ts'
 
 const execute = promisify(execFile)
@@ -72,6 +73,29 @@ describe('the demo model over three real processes', () => {
     expect(generated(swarm).continuity).toBe('identical')
     expect(generated(local).text).toBe(whoAreYou.answer)
     expect(generated(local).tokenIds).toEqual(generated(swarm).tokenIds)
+  })
+
+  it('runs the commands of README, tutorial and how-tos, all of which somebody runs', async () => {
+    const devices = join(firstFolder, 'devices.json')
+    writeFileSync(
+      devices,
+      JSON.stringify({ devices: [{ name: 'laptop', memory: '8GiB', decodeMsPerBlock: 2 }] }),
+    )
+    const { runs, unknown } = documentedCommands({ address: nodes[1]!.address, model: 'demo', devices })
+    expect(unknown).toEqual([])
+    expect(runs.length).toBeGreaterThanOrEqual(7)
+    const ended = await Promise.all(
+      runs.map((words) => {
+        const beside = words.includes('--join') ? [] : ['--data', firstFolder]
+        return world.run([...words, ...beside], { input: 'Who are you?\n' })
+      }),
+    )
+    expect(ended.map(({ code, stderr }, index) => [runs[index], code === 0 ? '' : stderr])).toEqual(
+      runs.map((words) => [words, '']),
+    )
+    const text = ended.map(({ stdout }) => stdout).join('\n')
+    expect(text).toContain('every block is held')
+    expect(text).toContain('one user: ')
   })
 
   it('draws the same tokens from the same seed at every node', async () => {
@@ -159,9 +183,9 @@ describe('the demo model over three real processes', () => {
       })
     const all = nodes.map(({ ready }) => ready.peerId)
     const change = { add: [{ memoryBytes: 16 * 1024 ** 3 }], remove: all.slice(1) }
-    const { now, then } = (await (await outlook(change)).json()) as WhatIf
+    const { now, changed } = (await (await outlook(change)).json()) as WhatIf
     expect(now.prediction?.tokensPerSecond).toBeGreaterThan(0)
-    const serving = then.placements.map(({ peer }) => peer)
+    const serving = changed.placements.map(({ peer }) => peer)
     expect(serving.length).toBeGreaterThan(0)
     expect(serving.filter((peer) => peer !== all[0] && peer !== 'new-1')).toEqual([])
     expect((await outlook({ remove: ['nobody'] })).status).toBe(400)

@@ -186,7 +186,7 @@ export interface Outlook {
 /** The plan of the swarm as it is, and as it would be. */
 export interface WhatIf {
   readonly now: Outlook
-  readonly then: Outlook
+  readonly changed: Outlook
 }
 
 /** The output of `shoal status --json` and `GET /swarm`. */

@@ -219,10 +219,10 @@ class ObservedSwarm implements SwarmView {
   }
 
   whatIf(change: SwarmChange): WhatIf {
-    const changed = changedSnapshot(this.#snapshot(), change)
+    const other = changedSnapshot(this.#snapshot(), change)
     const options = { objective: 'latency', shares: this.permille } as const
-    const then = planSwarm({ ...changed, costs: this.costs }, options)
-    return { now: outlookOf(this.plan()), then: outlookOf(then) }
+    const plan = planSwarm({ ...other, costs: this.costs }, options)
+    return { now: outlookOf(this.plan()), changed: outlookOf(plan) }
   }
 
   whenCovered(signal: AbortSignal): Promise<void> {

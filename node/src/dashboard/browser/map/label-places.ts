@@ -28,7 +28,7 @@ const samples = 160
 
 /**
  * Puts each text beside its leg, where it lies on no leg, card or other text and inside of the picture. Where there is no
- * such place, the one with the least under it is taken.
+ * such place, it lies on as few points of legs as possible, and a text that would lie on a card is left out.
  * @param legs all that are drawn
  */
 export function placeTexts(
@@ -50,7 +50,8 @@ export function placeTexts(
       if (best === null || cost < best.cost) best = { at, cost }
       if (cost === 0) break
     }
-    if (best === null) return []
+    // On a narrow screen a short leg may have no place beside it: the table of peers has the figures too.
+    if (best === null || best.cost >= samples) return []
     taken.push(textBox(text.text, best.at))
     return [{ text: text.text, at: best.at }]
   })
@@ -64,7 +65,7 @@ function candidates(leg: LegText, places: ReadonlyMap<string, Place>): Place[] {
   const half = { x: (leg.text.length * characterWidth) / 2 + gap, y: textHeight / 2 + gap }
   // As far as the text reaches towards the leg.
   const reach = Math.abs(normal.x) * half.x + Math.abs(normal.y) * half.y
-  return [0, 8, 20, 36].flatMap((farther) =>
+  return [0, 8, 20, 36, 56].flatMap((farther) =>
     [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74].flatMap((share) =>
       [1, -1].map((side) => {
         const { x, y } = at(share)

@@ -31,7 +31,11 @@ export function whatIfView(
       <span>Add a device with</span>
       ${sizes.map(
         (gib) =>
-          html`<button type="button" @click=${() => actions.tryDevices([...addGib, gib], remove)}>
+          html`<button
+            type="button"
+            class="quiet"
+            @click=${() => actions.tryDevices([...addGib, gib], remove)}
+          >
             ${gib} GiB
           </button>`,
       )}
@@ -64,20 +68,20 @@ export function whatIfView(
 function answerView(
   status: SwarmStatus,
   { addGib, remove }: WhatIfState,
-  { now, then }: WhatIf,
+  { now, changed }: WhatIf,
   actions: Actions,
 ): TemplateResult {
   return html`<p><b>${changeText(addGib, remove)}</b></p>
-    <p>${outlookText(now, then)}</p>
+    <p>${outlookText(now, changed)}</p>
     <ul class="plain">
-      ${then.placements.map(({ peer, start, end }) => {
+      ${changed.placements.map(({ peer, start, end }) => {
         const held = status.peers.find((each) => each.peer === peer)?.blocks ?? null
         const name = newDevice(peer, addGib) ?? shortName(peer)
         const same = held?.[0] === start && held[1] === end
         return html`<li><b>${name}</b> ${same ? 'keeps' : 'serves'} ${blocksText([start, end])}</li>`
       })}
     </ul>
-    <button type="button" @click=${() => actions.tryDevices([], [])}>Begin again</button>`
+    <button type="button" class="quiet" @click=${() => actions.tryDevices([], [])}>Begin again</button>`
 }
 
 /** `new-2` of a plan, in words; null for a member. */
@@ -95,10 +99,10 @@ function changeText(addGib: readonly number[], remove: readonly string[]): strin
 }
 
 /** How fast answers would be, and what that is beside the present. */
-export function outlookText(now: Outlook, then: Outlook): string {
-  if (then.prediction === null)
-    return `nobody would have memory for ${then.uncovered.map(blocksText).join(', ')}: no answers.`
-  const { tokensPerSecond, togetherTokensPerSecond, ttftMs, promptTokens } = then.prediction
+export function outlookText(now: Outlook, changed: Outlook): string {
+  if (changed.prediction === null)
+    return `nobody would have memory for ${changed.uncovered.map(blocksText).join(', ')}: no answers.`
+  const { tokensPerSecond, togetherTokensPerSecond, ttftMs, promptTokens } = changed.prediction
   const rate = (value: number): string => (value < 10 ? value.toFixed(1) : Math.round(value).toString())
   const before =
     now.prediction === null ? 'now it cannot answer' : `now ${rate(now.prediction.tokensPerSecond)}`
