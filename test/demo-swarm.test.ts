@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import OpenAI from 'openai'
-import type { WhatIf } from '@shoal/swarm'
 import { connect } from '@shoal/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { documentedCommands } from './documented.ts'
+import { askWhatIf } from './clients/what-if.ts'
+import { runDocumented } from './documented.ts'
 import { createWorld, root, type Ended, type Up } from './harness.ts'
 
 const execute = promisify(execFile)
@@ -75,28 +75,8 @@ describe('the demo model over three real processes', () => {
     expect(generated(local).tokenIds).toEqual(generated(swarm).tokenIds)
   })
 
-  it('runs the commands of README, tutorial and how-tos, all of which somebody runs', async () => {
-    const devices = join(firstFolder, 'devices.json')
-    writeFileSync(
-      devices,
-      JSON.stringify({ devices: [{ name: 'laptop', memory: '8GiB', decodeMsPerBlock: 2 }] }),
-    )
-    const { runs, unknown } = documentedCommands({ address: nodes[1]!.address, model: 'demo', devices })
-    expect(unknown).toEqual([])
-    expect(runs.length).toBeGreaterThanOrEqual(7)
-    const ended = await Promise.all(
-      runs.map((words) => {
-        const beside = words.includes('--join') ? [] : ['--data', firstFolder]
-        return world.run([...words, ...beside], { input: 'Who are you?\n' })
-      }),
-    )
-    expect(ended.map(({ code, stderr }, index) => [runs[index], code === 0 ? '' : stderr])).toEqual(
-      runs.map((words) => [words, '']),
-    )
-    const text = ended.map(({ stdout }) => stdout).join('\n')
-    expect(text).toContain('every block is held')
-    expect(text).toContain('one user: ')
-  })
+  it('runs the commands of README, tutorial and how-tos, all of which somebody runs', () =>
+    runDocumented(world, nodes[1]!.address, firstFolder))
 
   it('draws the same tokens from the same seed at every node', async () => {
     const words = [
@@ -174,22 +154,12 @@ describe('the demo model over three real processes', () => {
     ).rejects.toMatchObject({ status: 401 })
   })
 
-  it('says what the swarm would do with other devices', async () => {
-    const outlook = async (change: object): Promise<Response> =>
-      fetch(`${nodes[0]!.ready.api}/swarm/what-if`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
-        body: JSON.stringify(change),
-      })
-    const all = nodes.map(({ ready }) => ready.peerId)
-    const change = { add: [{ memoryBytes: 16 * 1024 ** 3 }], remove: all.slice(1) }
-    const { now, changed } = (await (await outlook(change)).json()) as WhatIf
-    expect(now.prediction?.tokensPerSecond).toBeGreaterThan(0)
-    const serving = changed.placements.map(({ peer }) => peer)
-    expect(serving.length).toBeGreaterThan(0)
-    expect(serving.filter((peer) => peer !== all[0] && peer !== 'new-1')).toEqual([])
-    expect((await outlook({ remove: ['nobody'] })).status).toBe(400)
-  })
+  it('says what the swarm would do with other devices', () =>
+    askWhatIf(
+      `${nodes[0]!.ready.api}/swarm/what-if`,
+      key,
+      nodes.map(({ ready }) => ready.peerId),
+    ))
 
   it('serves the SDK', async () => {
     const swarm = await connect({ model: 'demo', join: [nodes[2]!.address], dataFolder: world.folder('sdk') })

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from './harness.ts'
+import { expect } from 'vitest'
+import { root, type World } from './harness.ts'
 
 /** Pages whose commands a reader types one after the other. */
 const pages = ['README.md', 'docs/tutorial.md', 'docs/how-to.md']
@@ -18,7 +19,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   swarm: 'test/shaped-swarm.test.ts',
 }
 
-export interface Documented {
+interface Documented {
   /** Each command once, and once more where it has `--join`: those that end by themselves. */
   readonly runs: readonly (readonly string[])[]
   /** Commands that nobody runs. */
@@ -26,7 +27,7 @@ export interface Documented {
 }
 
 /** @param values what stands for the address of a peer, for a folder with a model, and for a list of devices */
-export function documentedCommands(values: {
+function documentedCommands(values: {
   readonly address: string
   readonly model: string
   readonly devices: string
@@ -66,4 +67,28 @@ function wordsOf(
   if (line === 'doctor') return ['doctor', '--quick']
   const words = [...filled.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '')
   return /^(generate|chat)/.test(line) ? [...words, '--max-tokens', '8'] : words
+}
+
+/** Runs the commands that end by themselves beside a node. @param folder the node's data directory */
+export async function runDocumented(world: World, address: string, folder: string): Promise<void> {
+  const devices = join(folder, 'devices.json')
+  writeFileSync(
+    devices,
+    JSON.stringify({ devices: [{ name: 'laptop', memory: '8GiB', decodeMsPerBlock: 2 }] }),
+  )
+  const { runs, unknown } = documentedCommands({ address, model: 'demo', devices })
+  expect(unknown).toEqual([])
+  expect(runs.length).toBeGreaterThanOrEqual(7)
+  const ended = await Promise.all(
+    runs.map((words) => {
+      const beside = words.includes('--join') ? [] : ['--data', folder]
+      return world.run([...words, ...beside], { input: 'Who are you?\n' })
+    }),
+  )
+  expect(ended.map(({ code, stderr }, index) => [runs[index], code === 0 ? '' : stderr])).toEqual(
+    runs.map((words) => [words, '']),
+  )
+  const text = ended.map(({ stdout }) => stdout).join('\n')
+  expect(text).toContain('every block is held')
+  expect(text).toContain('one user: ')
 }

@@ -78,9 +78,10 @@ async function status(code: string | undefined, given: StatusFlags): Promise<voi
         `  snapshot ${status.snapshotHash.slice(0, 12)} · plan ${status.planHash.slice(0, 12)} · classes ${[...new Set(status.peers.map(({ numericClass }) => numericClass.slice(0, 12)))].join(', ')}`,
       )
       const { directory } = status
-      if (directory !== undefined)
+      // A private swarm is in no directory.
+      if (directory !== undefined && status.private !== true)
         context.output.line(
-          `  directory ${directory.peers} peers · ${directory.providers ?? 'unknown'} nodes of this swarm`,
+          `  directory ${counted(directory.peers, 'peer')} · ${directory.providers === null ? 'unknown nodes' : counted(directory.providers, 'node')} of this swarm`,
         )
       context.output.result(status)
     } finally {
@@ -88,6 +89,8 @@ async function status(code: string | undefined, given: StatusFlags): Promise<voi
     }
   })
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 /**
  * Waits, but not for long. Records arrive with the first sync and beats some moments later, and a dead peer stays unknown

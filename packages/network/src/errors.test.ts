@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { peerVanished, wrongVersion } from './errors.ts'
+import { dialFailure } from './libp2p/failures.ts'
 
 test.each([
   [
@@ -41,4 +42,23 @@ test('a lost peer is indefinite, and keeps its cause', () => {
     cause,
   })
   expect(peerVanished('bob', 'hung up').message).toBe('bob hung up')
+})
+
+test.each([
+  ['connect ECONNREFUSED 127.0.0.1:4001', 'nothing listens there (ECONNREFUSED)'],
+  [
+    'connection error 127.0.0.1:4001: connect ECONNREFUSED 127.0.0.1:4001',
+    'nothing listens there (ECONNREFUSED)',
+  ],
+  ['connect EHOSTUNREACH 127.0.0.1:4001 - Local (10.0.0.2:1)', 'no way leads to that machine (EHOSTUNREACH)'],
+  ['something else', 'something else'],
+])('a dial that fails with "%s" names the address once', (sentence, words) => {
+  const address = '/ip4/127.0.0.1/tcp/4001'
+  const failure = dialFailure(
+    new Error(sentence),
+    'bob',
+    [`${address}/p2p/bob`],
+    new AbortController().signal,
+  )
+  expect(failure.message).toMatch(`bob cannot be reached at ${address}: ${words}`)
 })

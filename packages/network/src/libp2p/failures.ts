@@ -56,7 +56,7 @@ const withoutPeer = (address: string, peer: string): string =>
 
 /** What the system says of one address, in words and without repeating that address. */
 function plainly(sentence: string): string {
-  const code = /^connect (E[A-Z]+) \S+( - Local \(\S+\))?$/.exec(sentence)?.[1]
+  const code = /^(?:connection error \S+: )?connect (E[A-Z]+) \S+(?: - Local \(\S+\))?$/.exec(sentence)?.[1]
   if (code === 'ECONNREFUSED') return 'nothing listens there (ECONNREFUSED)'
   if (code !== 'EHOSTUNREACH' && code !== 'ENETUNREACH') return sentence
   // macOS answers so for every address of the local network while the program may not use it.

@@ -53,21 +53,16 @@ export function connectClient(dependencies: SystemDependencies, options: ClientO
   return inScope((scope) => connect(dependencies, options, scope))
 }
 
+/** Nobody reaches a client by itself. */
+const connection = { listen: [], lan: false, serveDirectory: false }
+
 async function connect(
   dependencies: SystemDependencies,
   options: ClientOptions,
   scope: Scope,
 ): Promise<ClientPeer> {
   const { clock, random, logger } = dependencies
-  const joined = await joinModel(
-    dependencies,
-    {
-      ...options,
-      role: 'client',
-      connection: { listen: [], lan: false, serveDirectory: false },
-    },
-    scope,
-  )
+  const joined = await joinModel(dependencies, { ...options, role: 'client', connection }, scope)
   const { transport, manifest, store, rates, reputation } = joined
   const membership = createMembership(
     { transport, clock, random, logger, conduct: reputation.neighbours },
