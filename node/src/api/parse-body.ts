@@ -44,6 +44,12 @@ function sentenceOf(param: string, found: Issue | undefined, body: unknown): str
   return `${param === '' ? 'the body' : `'${param}'`} ${issueWords(found, param === '' ? body : value)}`
 }
 
+/** How far a value is from a form: outside of its bounds, of another type, or not the one value that a literal takes. */
+function distance(found: Issue | undefined): number {
+  if (found?.code === 'invalid_value' && found.values.length === 1) return 2
+  return found?.code === 'invalid_type' ? 1 : 0
+}
+
 /** Of the forms that a value may have, the one that it came closest to says best what is wrong. */
 function deepest(
   issue: Issue | undefined,
@@ -52,9 +58,8 @@ function deepest(
   const path = [...above, ...(issue?.path ?? []).map(String)]
   if (issue?.code !== 'invalid_union' || issue.errors.length === 0) return { path, found: issue }
   const forms = issue.errors.map((issues) => deepest(issues[0], path))
-  const wrongType = (found: Issue | undefined): boolean => found?.code === 'invalid_type'
   const [best] = forms.toSorted(
-    (a, b) => b.path.length - a.path.length || Number(wrongType(a.found)) - Number(wrongType(b.found)),
+    (a, b) => b.path.length - a.path.length || distance(a.found) - distance(b.found),
   )
   return best ?? { path, found: issue }
 }

@@ -213,6 +213,8 @@ test.each([
   [{ temperature: 3 }, "'temperature' should be at most 2"],
   [{ stop: [null] }, "'stop.0' should be text"],
   [{ n: '2' }, "'n' should be a number"],
+  [{ max_tokens: 'x' }, "'max_tokens' should be a number"],
+  [{ tool_choice: 'x' }, '\'tool_choice\' should be "none" or "auto" or "required"'],
   [{ logit_bias: { a: 1 } }, "'logit_bias.a' has a name that is wrong: token ids are whole numbers"],
   [{ stop: Array.from({ length: 17 }, String) }, "'stop': at most 16 stop texts are possible"],
 ])('%j is refused in plain words', async (fields, sentence) => {

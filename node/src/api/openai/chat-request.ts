@@ -114,9 +114,14 @@ function allowedOf(
   if (asked.type === 'function')
     return { tools, toolChoice: checkedChoice({ name: asked.function.name }, tools) }
   const { mode, tools: named } = asked.allowed_tools
-  const names = new Set(named.map(({ function: { name } }) => name))
+  const names = named.map(({ function: { name } }) => name)
+  return { tools: toolsNamed(names, tools), toolChoice: mode }
+}
+
+/** @throws {ApiError} 400 for a name of no tool */
+export function toolsNamed(names: readonly string[], tools: readonly Tool[]): readonly Tool[] {
   for (const name of names) checkedChoice({ name }, tools)
-  return { tools: tools.filter(({ name }) => names.has(name)), toolChoice: mode }
+  return tools.filter(({ name }) => names.includes(name))
 }
 
 /** @throws {ApiError} 400 for a choice that no tool fulfils */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { ChatAsk, ContentForm } from '../../completions/ask.ts'
+import type { ChatAsk, ContentForm, Tool } from '../../completions/ask.ts'
 import { apiLimits } from '../../limits.ts'
-import { checkedChoice, effortVariables, jsonForm, reasoningEffort } from '../chat-request.ts'
+import { checkedChoice, effortVariables, jsonForm, reasoningEffort, toolsNamed } from '../chat-request.ts'
 import { inputItem, inputMessages } from './input.ts'
 
 const notStored = 'answers are not stored here: send the earlier items in "input"'
@@ -13,6 +13,8 @@ const tool = z.object({
   parameters: z.record(z.string(), z.unknown()).nullish(),
   strict: z.boolean().nullish(),
 })
+
+const namedTool = z.object({ type: z.literal('function'), name: z.string() })
 
 const textFormat = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('text') }),
@@ -40,7 +42,14 @@ export const responseRequest = z.strictObject({
   tool_choice: z
     .union([
       z.enum(['none', 'auto', 'required']),
-      z.object({ type: z.literal('function'), name: z.string() }),
+      z.discriminatedUnion('type', [
+        namedTool,
+        z.object({
+          type: z.literal('allowed_tools'),
+          mode: z.enum(['auto', 'required']),
+          tools: z.array(namedTool).min(1).max(apiLimits.maxTools),
+        }),
+      ]),
     ])
     .nullish(),
   parallel_tool_calls: z.boolean().nullish(),
@@ -50,7 +59,12 @@ export const responseRequest = z.strictObject({
       summary: z.literal('auto', 'thoughts come as they are, without a summary').nullish(),
     })
     .nullish(),
-  text: z.strictObject({ format: textFormat.nullish() }).nullish(),
+  text: z
+    .strictObject({
+      format: textFormat.nullish(),
+      verbosity: z.literal('medium', 'answers have the length that the model gives them').nullish(),
+    })
+    .nullish(),
   /** Thoughts come back as they are, so that there is nothing to encrypt. */
   include: z.array(z.literal('reasoning.encrypted_content')).nullish(),
   store: z.literal(false, notStored).nullish(),
@@ -74,12 +88,12 @@ export type ResponseRequest = z.infer<typeof responseRequest>
 
 /** @throws {ApiError} 400 for fields that contradict each other */
 export function responseAsk(request: ResponseRequest): ChatAsk {
-  const tools = (request.tools ?? []).map(({ name, description, parameters }) => ({
+  const all = (request.tools ?? []).map(({ name, description, parameters }) => ({
     name,
     description: description ?? null,
     parameters: parameters ?? null,
   }))
-  const choice = request.tool_choice ?? 'auto'
+  const { tools, toolChoice } = allowedOf(request.tool_choice ?? 'auto', all)
   return {
     model: request.model,
     sampling: { temperature: request.temperature, topP: request.top_p },
@@ -91,12 +105,23 @@ export function responseAsk(request: ResponseRequest): ChatAsk {
     stream: request.stream ?? false,
     messages: inputMessages(request.instructions ?? null, request.input),
     tools,
-    toolChoice: checkedChoice(typeof choice === 'string' ? choice : { name: choice.name }, tools),
+    toolChoice,
     parallelCalls: request.parallel_tool_calls ?? true,
     documents: [],
     variables: effortVariables(request.reasoning?.effort),
     form: formOf(request.text?.format),
   }
+}
+
+/** With `allowed_tools`, the other tools are not shown to the model. */
+function allowedOf(
+  choice: NonNullable<ResponseRequest['tool_choice']>,
+  tools: readonly Tool[],
+): Pick<ChatAsk, 'tools' | 'toolChoice'> {
+  if (typeof choice === 'string') return { tools, toolChoice: checkedChoice(choice, tools) }
+  if (choice.type === 'function') return { tools, toolChoice: checkedChoice({ name: choice.name }, tools) }
+  const names = choice.tools.map(({ name }) => name)
+  return { tools: toolsNamed(names, tools), toolChoice: choice.mode }
 }
 
 function formOf(format: z.infer<typeof textFormat> | null | undefined): ContentForm | undefined {

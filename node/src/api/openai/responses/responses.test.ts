@@ -108,3 +108,13 @@ test.each([
     { error: { param, message: expect.stringMatching(words) as string } },
   ])
 })
+
+test('with allowed_tools the model is shown these only', async () => {
+  const { client, prompts } = scriptedApi(said)
+  const tools = [weather, { ...weather, name: 'other' }]
+  const tool_choice = { type: 'allowed_tools', mode: 'auto', tools: [{ type: 'function', name: 'weather' }] }
+  const text = { verbosity: 'medium' }
+  expect((await client.post('/v1/responses', { ...ask, tools, tool_choice, text })).status).toBe(200)
+  expect(prompts.at(-1)).toContain('"name":"weather"')
+  expect(prompts.at(-1)).not.toContain('"name":"other"')
+})
