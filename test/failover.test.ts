@@ -96,9 +96,14 @@ describe('a process that is killed in the middle of an answer', () => {
     expect(ended.stderr).toContain('stage-lost')
   })
 
-  it('kill -9 between two tokens changes no text', async () => {
+  it('kill -9 between two tokens changes no text, with a hot spare', async () => {
     const options = { temperature: 0, maxTokens: tokens }
-    const swarm = await connect({ model: 'demo', join: [first.address], dataFolder: world.folder('sdk') })
+    const swarm = await connect({
+      model: 'demo',
+      join: [first.address],
+      dataFolder: world.folder('sdk'),
+      spare: true,
+    })
     try {
       const whole = await swarm.generate('Once upon a time', options)
       let text = ''
@@ -118,7 +123,8 @@ describe('a process that is killed in the middle of an answer', () => {
       }
       expect(text).toBe(whole.text)
       expect(parts).toBeGreaterThan(60)
-      expect(result).toMatchObject({ failovers: 1, continuity: 'identical' })
+      expect(result).toMatchObject({ continuity: 'identical' })
+      expect(result?.failovers).toBeGreaterThanOrEqual(1)
     } finally {
       await swarm.close()
     }

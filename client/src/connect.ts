@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly manifest?: string
   /** REF of a small model with the same tokenizer, which proposes tokens for the swarm to check; `none`: nothing is drafted. The answers are the same. */
   readonly draft?: string
+  /** A hot spare for every answer: other peers compute the same rows, so that the loss of a peer costs a step at most. */
+  readonly spare?: boolean
   /**
    * `thin`: a peer computes embedding and head too, so that nothing is fetched or computed here. That peer sees the text.
    * `private`, the default: this process does, and peers see hidden states only.
@@ -106,6 +108,7 @@ async function joinSwarm(options: ConnectOptions): Promise<SwarmClient> {
     manifestId: options.manifest,
     join: options.join,
     draft: options.draft,
+    spare: options.spare,
     placement: options.placement,
     wire: options.wire,
     replacementWaitMs: options.replacementWaitMs,

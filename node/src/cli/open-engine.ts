@@ -22,6 +22,7 @@ export interface EngineFlags extends ModelFlags, JoinFlags {
   readonly placement?: Placement
   readonly wire?: Wire
   readonly draft?: string
+  readonly spare?: boolean
   readonly audit?: AuditKind
 }
 
@@ -46,6 +47,12 @@ export function checkEngineFlags(flags: EngineFlags): void {
     throw new UsageError(
       '--wire says how hidden states travel between peers: give --join too, or leave it out',
     )
+  if (flags.spare === true && flags.wire !== undefined && flags.wire !== 'f32')
+    throw new UsageError(
+      '--spare compares two routes, whose rows differ with a rounded --wire: leave out one of them',
+    )
+  if (!joined && flags.spare === true)
+    throw new UsageError('--spare is a second route over a swarm: give --join too, or leave --spare out')
   if (!joined && flags.placement === 'thin')
     throw new UsageError(
       '--placement thin lets a peer compute embedding and head: give --join too, or leave --placement out',
@@ -96,6 +103,7 @@ export async function openEngine(
     ...(weights !== undefined && { weights }),
     ...(flags.draft !== undefined && { draft: flags.draft }),
     ...(flags.wire !== undefined && { wire: flags.wire }),
+    ...(flags.spare === true && { spare: true }),
     ...(flags.placement !== undefined && { placement: flags.placement }),
     audits: { reruns: flags.audit === 'reruns' },
   }

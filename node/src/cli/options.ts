@@ -145,10 +145,18 @@ export function addDraftOption(command: Command): Command {
   )
 }
 
+function addSpareOption(command: Command): Command {
+  return command.option(
+    '--spare',
+    'a hot spare: other peers compute every row too, so that the loss of a peer costs a step at most; twice the computing and memory',
+  )
+}
+
 export interface PlacementFlags extends DraftFlags {
   readonly audit?: AuditKind
   readonly placement: Placement
   readonly wire?: Wire
+  readonly spare?: boolean
 }
 
 /** How hidden states travel. */
@@ -158,7 +166,7 @@ export type Wire = 'f32' | 'f16' | 'int8'
 export type Placement = 'private' | 'thin'
 
 export function addPlacementOption(command: Command): Command {
-  return addDraftOption(addAuditOption(command))
+  return addSpareOption(addDraftOption(addAuditOption(command)))
     .addOption(
       new Option(
         '--placement <KIND>',

@@ -20,6 +20,7 @@
  *   await session.close()
  * }
  */
+export { createSparedSession, type SparedSessionOptions } from './coordinator/spare/spared-session.ts'
 export { createCoordinator, openRouteSession, type Coordinator } from './coordinator/coordinator.ts'
 export type { CoordinatorDependencies, ReceiptListener } from './coordinator/stage-links.ts'
 export { predictedStepMs, stepDeadlineMs } from './coordinator/steps/step-deadline.ts'

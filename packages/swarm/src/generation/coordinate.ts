@@ -7,8 +7,10 @@ import type { AuditDesk } from '../audit/audit-desk.ts'
 import type { Reputation } from '../trust/reputation.ts'
 import type { SwarmView } from '../view/swarm-view.ts'
 import type { DraftModel } from './drafting/draft-model.ts'
-import { createEngine } from './engine.ts'
+import { createEngine, type EngineSession } from './engine.ts'
 import { createSessionOpener } from './opening/session-opener.ts'
+import { withSpare } from './opening/with-spare.ts'
+import type { Prompt } from './prefix/prefix-routes.ts'
 import { timeCoordinatorWork } from './time-coordinator-work.ts'
 import type { ConstraintDependencies } from './constrained/constraint.ts'
 import { inScope, type Scope } from '../scope.ts'
@@ -31,6 +33,8 @@ export interface CoordinateDependencies extends Pick<ConstraintDependencies, 'op
   readonly audits?: AuditDesk | undefined
   /** Whether tokens are drafted ahead where that pays; true when absent. */
   readonly speculates?: boolean | undefined
+  /** Whether every answer has a hot spare: a second route that gets the same rows. */
+  readonly spare?: boolean | undefined
   /** Proposes tokens where the text repeats nothing; absent without `--draft`. */
   readonly draft?: DraftModel | undefined
   /** How hidden states travel; unchanged, as float32, when absent. */
@@ -70,13 +74,17 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
     head,
     vocabularyFor: (best) => vocabulary.for(best),
     speculates: dependencies.speculates ?? true,
-    openSession: (tokenBudget, signal, prompt) =>
-      openSession(
-        config.blockCount,
-        tokenBudget,
-        signal,
+    async openSession(tokenBudget, signal, prompt) {
+      const over = (given?: Prompt, without?: ReadonlySet<string>): Promise<EngineSession> =>
+        openSession(config.blockCount, tokenBudget, signal, given, without)
+      const session = await over(
         prompt === undefined ? undefined : { ...prompt, embed: (ids) => embedding.lookup(ids) },
-      ),
+      )
+      if (dependencies.spare !== true) return session
+      const open = (without: ReadonlySet<string>): Promise<EngineSession> => over(undefined, without)
+      const { hiddenSize } = config
+      return withSpare({ ...dependencies, embedding, hiddenSize, open }, session, prompt?.ids ?? [])
+    },
     openPartialSession: openSession,
     predictTokenMs(route, past) {
       const routeMs = dependencies.routes.predictTokenMs(route, past)

@@ -38,6 +38,8 @@ export interface ClientOptions {
    * `none`: nothing is drafted, not from the text itself either.
    */
   readonly draft?: string | undefined
+  /** A hot spare for every answer: a second route that shares as few peers as possible computes the same rows. */
+  readonly spare?: boolean | undefined
   /** How this client audits its sessions. */
   readonly audits?: AuditOptions | undefined
   /** Told once, in a sentence, when the swarm is not ready and is asked again. */
@@ -95,8 +97,7 @@ async function connect(
     thin: options.placement === 'thin' ? () => thinVocabulary(dependencies, joined, membership) : undefined,
     ...draftsOf(dependencies, options, manifest, scope),
     store,
-    wire: options.wire,
-    replacementWaitMs: options.replacementWaitMs,
+    ...answerOptions(options),
   })
   scope.onClose(() => engine.close())
   const figures = createStatusFigures(joined, membership, clock)
@@ -119,6 +120,12 @@ async function connect(
     close: () => scope.close(),
   }
 }
+
+const answerOptions = ({ spare, wire, replacementWaitMs }: ClientOptions) => ({
+  spare,
+  wire,
+  replacementWaitMs,
+})
 
 /** Embedding and head of a peer. */
 function thinVocabulary(

@@ -22,6 +22,7 @@ import { StageTrials } from './stage-trials.ts'
 /**
  * Opens a session over the first `end` blocks for at most `tokenBudget` positions. With a prompt, it may have the first
  * rows of that from an earlier session.
+ * @param without peers that the route leaves out as far as others serve the blocks; it fails where it can leave out none
  * @throws {ShoalError} `no-route`, `no-capacity` (no room came in time, or never will), what the last stage refused with
  */
 export type SessionOpener = (
@@ -29,6 +30,7 @@ export type SessionOpener = (
   tokenBudget: number,
   signal: AbortSignal | undefined,
   prompt?: Prompt,
+  without?: ReadonlySet<string>,
 ) => Promise<ReusableSession>
 
 export interface SessionOpenerDependencies {
@@ -63,11 +65,12 @@ export function createSessionOpener(
   const prefixes = new PrefixRoutes(dependencies.routes, reputation)
   const openAlong = openerAlong(dependencies, coordinator, { find, reputation, trials, prefixes })
 
-  return async (end, tokenBudget, signal, ownPrompt) => {
+  return async (end, tokenBudget, signal, ownPrompt, without) => {
     // Rounded rows depend on the cuts of their route, so that no other session may begin with them.
     const prompt = wire === 'f32' ? ownPrompt : undefined
     const range = { start: 0, end }
-    const exclude = new Set<string>()
+    const apart = await leftOut(find, range, tokenBudget, without)
+    const exclude = new Set(apart)
     let untilMs = clock.nowMs() + swarmLimits.openingTimeoutMs
     /** Whether a stage had no room, but will have room when answers that are under way end. */
     let roomComes = false
@@ -77,6 +80,7 @@ export function createSessionOpener(
     let { route } = chosen
     const anyPeer = (): Promise<Route> => {
       exclude.clear()
+      for (const peer of apart) exclude.add(peer)
       return find(range, exclude, tokenBudget)
     }
     /** A peer between two incarnations serves again in a moment, and so does a peer that takes over lost blocks. */
@@ -117,6 +121,28 @@ export function createSessionOpener(
       }
     }
   }
+}
+
+/** Those of some peers that a route can leave out together, one after the other. @throws {ShoalError} `no-route` for none of them */
+async function leftOut(
+  find: SwarmView['find'],
+  range: BlockRange,
+  tokenBudget: number,
+  without: ReadonlySet<string> = new Set(),
+): Promise<ReadonlySet<string>> {
+  let apart = new Set<string>()
+  let reason: unknown
+  for (const peer of without) {
+    const more = new Set([...apart, peer])
+    try {
+      await find(range, more, tokenBudget)
+      apart = more
+    } catch (error) {
+      reason = error
+    }
+  }
+  if (apart.size === 0 && reason !== undefined) throw reason
+  return apart
 }
 
 /** Trials of newcomers, whose failures count like those of stages in use. */
