@@ -41,7 +41,7 @@ test('what is outside of a margin is said in a sentence, also where the error is
       { ...found, error: Number.NaN },
     ]),
   ).toEqual([
-    'the logits of m with int8:32 have an error of 0.200 of their size, more than 0.08',
-    'the logits of m with int8:32 have an error of NaN of their size, more than 0.08',
+    'the logits of m with int8:32 have an error of 0.200 of their size, more than 0.06',
+    'the logits of m with int8:32 have an error of NaN of their size, more than 0.06',
   ])
 })

@@ -24,8 +24,8 @@ export interface Margin {
 }
 
 export const margins: readonly Margin[] = [
-  { weights: 'int8:32', errorMax: 0.08 },
-  { weights: 'int4:128', errorMax: 0.55 },
+  { weights: 'int8:32', errorMax: 0.06 },
+  { weights: 'int4:128', errorMax: 0.6 },
 ]
 
 export interface Found extends Margin {

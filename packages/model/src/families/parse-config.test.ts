@@ -64,7 +64,7 @@ test.each<[string, object, object]>([
     { rope: { theta: 500_000, scaling: llama3Scaling } },
   ],
   [
-    'the newer rope_parameters',
+    'B42: the newer rope_parameters',
     { rope_theta: undefined, rope_parameters: { ...llama3Rope, rope_theta: 500_000 } },
     { rope: { theta: 500_000, scaling: llama3Scaling } },
   ],
@@ -86,7 +86,7 @@ test.each<[string, object, object]>([
   ['llama without epsilon', { rms_norm_eps: null }, { normEpsilon: 1e-6 }],
   ['llama without context', { max_position_embeddings: undefined }, { contextLength: 2048 }],
   [
-    'yarn, in a config that names the context before it',
+    'B43: yarn, in a config that names the context before it',
     { rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 512 } },
     {
       contextLength: 2048,
@@ -104,7 +104,7 @@ test.each<[string, object, object]>([
       },
     },
   ],
-  ['rope_scaling {}', { rope_scaling: {} }, { rope: { theta: 10_000, scaling: null } }],
+  ['B43: rope_scaling {}', { rope_scaling: {} }, { rope: { theta: 10_000, scaling: null } }],
   ['rope_scaling of nulls', { rope_scaling: { type: null } }, { rope: { theta: 10_000, scaling: null } }],
   ['rope_scaling null', { rope_scaling: null }, { rope: { theta: 10_000, scaling: null } }],
   [
@@ -166,7 +166,7 @@ test.each<[string, object, object]>([
     { slidingWindow: 16, windowedBlocks: [false, true, false] },
   ],
   [
-    'rope_parameters of each kind of block',
+    'B42: rope_parameters of each kind of block',
     {
       rope_theta: undefined,
       rope_parameters: {
@@ -216,9 +216,13 @@ test.each<[string, object, RegExp]>([
   ['soft caps', { final_logit_softcapping: 30 }, /final_logit_softcapping is 30/],
   ['quantised weights', { quantization_config: { quant_method: 'awq' } }, /already quantised \("awq"\)/],
   ['weights of MLX', { quantization: { group_size: 64, bits: 4 } }, /already quantised \("4 bits"\)/],
-  ['chunked attention', { dual_chunk_attention_config: { chunk_size: 8 } }, /dual_chunk_attention_config is/],
   [
-    'linear attention',
+    'B50: chunked attention',
+    { dual_chunk_attention_config: { chunk_size: 8 } },
+    /dual_chunk_attention_config is/,
+  ],
+  [
+    'B50: linear attention',
     { model_type: 'qwen3', layer_types: ['linear_attention', 'full_attention', 'full_attention'] },
     /layer_types names "linear_attention"/,
   ],

@@ -12,7 +12,7 @@ test.each<[string, number | null, Readonly<Record<string, unknown>>, number[]]>(
   ['no tokenizer files', 2, {}, [2]],
   ['no end token', 2, { 'tokenizer_config.json': { eos_token: null } }, [2]],
   [
-    'another end token than config.json: both end a generation',
+    'B40: another end token than config.json: both end a generation',
     2,
     { 'tokenizer_config.json': { eos_token: '<end>', added_tokens_decoder: { 4: end } } },
     [2, 4],

@@ -97,7 +97,7 @@ test.each<[string, string, Record<string, Uint8Array | null>, RegExp]>([
   expect(closed).toBe(true)
 })
 
-test('weights that a file beside config.json calls quantised are refused before anything is read', async () => {
+test('B46: weights that a file beside config.json calls quantised are refused before anything is read', async () => {
   const quantised = { quantization: { quant_algo: 'NVFP4', kv_cache_quant_algo: 'FP8' } }
   const folder = files({ 'hf_quant_config.json': utf8(JSON.stringify(quantised)) })
   await expect(openModel(folder)).rejects.toThrow(/already quantised \("NVFP4", says hf_quant_config.json\)/)

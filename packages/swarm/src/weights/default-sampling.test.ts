@@ -4,7 +4,7 @@ import { readDefaultSampling } from './default-sampling.ts'
 const read = (text: string): ReturnType<typeof readDefaultSampling> =>
   readDefaultSampling(new Map([['generation_config.json', new TextEncoder().encode(text)]]))
 
-test('a file that is not JSON is the fault of the model, by name', () => {
+test('B48: a file that is not JSON is the fault of the model, by name', () => {
   for (const text of ['', '{', 'NaN', '{"temperature": NaN}'])
     expect(() => read(text)).toThrow(
       expect.objectContaining({
@@ -22,7 +22,7 @@ test.each(['null', '[]', '5', '{}', '{"temperature":"hot","top_k":-1,"top_p":[],
   },
 )
 
-test('what the makers of a model recommend is used', () => {
+test('B48: what the makers of a model recommend is used', () => {
   expect(read('{"temperature":0.6,"top_k":20.9,"top_p":0.95,"repetition_penalty":1.1}')).toEqual({
     temperature: 0.6,
     topK: 20,
