@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { dirname, join, posix, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { referencePages } from 'shoal/reference'
-import { contents } from './contents.ts'
+import { contentsOf, type Section } from './contents.ts'
 import { escaped, render, type Rendered } from './render.ts'
 
 /** A page of the site. */
@@ -20,7 +20,7 @@ export function sitePages(root: string): SitePage[] {
   const decisions = readdirSync(join(root, 'docs', 'decisions'))
     .filter((name) => /^\d+.*\.md$/.test(name))
     .map((name) => `docs/decisions/${name}`)
-  const paths = [...contents.flatMap(({ pages }) => pages), ...decisions]
+  const paths = [...contentsOf(root).flatMap(({ pages }) => pages), ...decisions]
   const addressOf = (path: string): string | null => (paths.includes(path) ? addressFor(path) : null)
   return paths.map((path) => {
     const markdown = made.get(path) ?? readFileSync(join(root, path), 'utf8')
@@ -39,10 +39,11 @@ const addressFor = (path: string): string =>
 /** Writes pages, style, and the files of the repository that pages lead to. */
 export function writeSite(root: string, folder: string, pages: readonly SitePage[]): void {
   rmSync(folder, { recursive: true, force: true })
+  const contents = contentsOf(root)
   for (const page of pages) {
     const target = join(folder, page.address)
     mkdirSync(dirname(target), { recursive: true })
-    writeFileSync(target, documentOf(page, pages))
+    writeFileSync(target, documentOf(page, pages, contents))
     for (const link of page.links) {
       const file = posix.join(posix.dirname(page.address), link.split('#')[0] ?? '')
       if (!file.startsWith('files/')) continue
@@ -53,7 +54,7 @@ export function writeSite(root: string, folder: string, pages: readonly SitePage
   cpSync(join(import.meta.dirname, 'style.css'), join(folder, 'style.css'))
 }
 
-function documentOf(page: SitePage, pages: readonly SitePage[]): string {
+function documentOf(page: SitePage, pages: readonly SitePage[], contents: readonly Section[]): string {
   const to = (address: string): string => posix.relative(posix.dirname(page.address), address)
   const menu = contents.map(({ title, pages: paths }) => {
     const items = paths

@@ -1,5 +1,15 @@
-/** The pages of the site in the order of its menu: files of the repository, by what a reader looks for. */
-export const contents: readonly { readonly title: string; readonly pages: readonly string[] }[] = [
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Pages below one title of the menu. */
+export interface Section {
+  readonly title: string
+  /** Files of the repository. */
+  readonly pages: readonly string[]
+}
+
+/** The pages of the site in the order of its menu, by what a reader looks for. Documents without a place here follow. */
+const placed: readonly Section[] = [
   { title: 'Begin', pages: ['README.md', 'docs/tutorial.md', 'docs/install.md', 'examples/README.md'] },
   {
     title: 'How to',
@@ -8,6 +18,7 @@ export const contents: readonly { readonly title: string; readonly pages: readon
       'docs/service.md',
       'docs/trust.md',
       'docs/dashboard.md',
+      'docs/tabs.md',
       'docs/troubleshooting.md',
     ],
   },
@@ -34,6 +45,7 @@ export const contents: readonly { readonly title: string; readonly pages: readon
       'docs/failover.md',
       'docs/membership.md',
       'docs/planner.md',
+      'docs/placement.md',
       'docs/batching.md',
       'docs/prefix-reuse.md',
       'docs/speculation.md',
@@ -52,3 +64,13 @@ export const contents: readonly { readonly title: string; readonly pages: readon
   },
   { title: 'Develop', pages: ['CONTRIBUTING.md', 'docs/decisions/README.md', 'docs/log.md'] },
 ]
+
+/** The menu with every document of the repository. */
+export function contentsOf(root: string): Section[] {
+  const known = new Set(placed.flatMap(({ pages }) => pages))
+  const others = readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`)
+    .filter((path) => !known.has(path))
+  return others.length === 0 ? [...placed] : [...placed, { title: 'More', pages: others }]
+}
