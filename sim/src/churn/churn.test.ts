@@ -37,6 +37,8 @@ describe('membership and planner under churn', () => {
   )
 
   test.each([
+    { seed: 287, rule: 'what members claimed in their former lives ends none when it is repeated' },
+    { seed: 639, rule: 'an observer that has given many up takes the claims of few for no quorum' },
     { seed: 77, rule: 'an observer whose claim its subject has refuted gives its verdict up' },
     { seed: 596, rule: 'a peer that wakes takes what came while it slept for no flood' },
     // A frame read on waking once extended a lease by the length of the sleep.
