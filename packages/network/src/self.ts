@@ -52,6 +52,7 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
     networkOf: (peerId) => transport.networkOf?.(peerId) ?? null,
     path: (peerId) => transport.path?.(peerId) ?? null,
     reserve: async (relay) => transport.reserve?.(relay),
+    ...(transport.knock !== undefined && { knock: transport.knock.bind(transport) }),
     ...(transport.upgrade !== undefined && { upgrade: transport.upgrade.bind(transport) }),
     standing: (peerId) =>
       peerId === transport.peerId

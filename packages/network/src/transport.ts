@@ -66,6 +66,13 @@ export interface Transport {
    */
   upgrade?(peerId: string, options: { signal: AbortSignal }): Promise<void>
 
+  /**
+   * Whether anybody who speaks libp2p answers at an address of a connected peer, on a connection of its own that is given up
+   * at once. Absent where addresses cannot be tried.
+   * @throws {ShoalError} `bad-request` unless the address has the IP address from which the peer is connected
+   */
+  knock?(peerId: string, address: string, options: { signal: AbortSignal }): Promise<boolean>
+
   /** Peers with a live connection. */
   connected(): readonly string[]
   onConnect(listener: (peerId: string) => void): void

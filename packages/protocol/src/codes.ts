@@ -59,4 +59,7 @@ export const codes = {
   logits: 0x71,
   'vocabulary-rows': 0x72,
   'vocabulary-failed': 0x73,
+
+  'dial-back': 0x80,
+  'dialled-back': 0x81,
 } as const

@@ -29,6 +29,7 @@ export {
   type VocabularyFailed,
   type VocabularyMessage,
 } from './vocabulary.ts'
+export { decodeDialBack, encodeDialBack, type DialBackMessage } from './dial-back.ts'
 export {
   decodeDirect,
   encodeDirect,

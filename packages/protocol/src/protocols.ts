@@ -15,4 +15,6 @@ export const protocols = {
   /** At a door of its own, beside the swarm: pairing by PIN. */
   pair: `/shoal/pair/${protocolVersion}`,
   direct: `/shoal/direct/${protocolVersion}`,
+  /** Whether a member can be dialled at one of its addresses. */
+  dialBack: `/shoal/dial-back/${protocolVersion}`,
 } as const

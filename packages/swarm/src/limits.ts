@@ -2,6 +2,18 @@
 export const swarmLimits = {
   /** How often a node looks whether others can dial it: a lost relay is replaced after this, beside the other one. */
   reachTurnMs: 3_000,
+  /** For one member's knock at one of this node's addresses: a connection over the slowest link. */
+  dialBackMs: 5_000,
+  /** Members that are asked about one address: one may be wrong, and one may lie. */
+  dialBackMembers: 3,
+  /** An address at which members have reached this node is tried again after this: firewalls change seldom. */
+  dialBackAgainMs: 10 * 60_000,
+  /** The same of one at which they have not, and of one that nobody could try: a firewall may just have been opened. */
+  dialBackSoonMs: 2 * 60_000,
+  /** Knocks that this node makes for one member: three addresses at once, and no more before this. */
+  dialBackEveryMs: 10_000,
+  /** Knocks under way for all members. */
+  dialBacksAtOnce: 8,
   /** A member that is connected through a relay is dialled at its other addresses so often: the direct way wins in 30 s. */
   upgradeEveryMs: 15_000,
   /** For such a dial: a connection over the slowest link, and less than the pause. */

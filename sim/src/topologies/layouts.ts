@@ -4,6 +4,8 @@ export interface MachinePlan {
   readonly name: string
   /** An address of the internet, or the name of a site. */
   readonly at: string
+  /** Behind a firewall, although its address is one of the internet. */
+  readonly walled?: true
   /** Words of `shoal up`; the first machine creates the swarm, and the others have its code before these. */
   readonly words: readonly string[]
 }
@@ -95,6 +97,27 @@ export const layouts: readonly Layout[] = [
       },
       { name: 'a', at: 'home', words: blocks('2:4') },
       { name: 'b', at: 'carrier', words: blocks('4:6') },
+    ],
+    asker: 'b',
+    relayed: [['a', 'b']],
+  },
+  {
+    name: 'walled',
+    about: 'a rented machine, one whose firewall lets nobody in, and a home',
+    sites: { home: cone('5.5.5.10') },
+    machines: [
+      {
+        name: 'rented',
+        at: '5.5.5.1',
+        words: [...founds, '--listen', '/ip4/5.5.5.1/tcp/4001', ...blocks('0:2')],
+      },
+      {
+        name: 'a',
+        at: '5.5.5.2',
+        walled: true,
+        words: ['--listen', '/ip4/5.5.5.2/tcp/4001', ...blocks('2:4')],
+      },
+      { name: 'b', at: 'home', words: blocks('4:6') },
     ],
     asker: 'b',
     relayed: [['a', 'b']],

@@ -24,8 +24,8 @@ export interface Traffic {
 
 /** Networks of one machine that are as far apart as households: each machine and router is a network namespace. */
 export interface Lab {
-  /** A machine of the internet, at this address. */
-  addServer(name: string, address: string): void
+  /** A machine of the internet, at this address. @param walled behind a firewall that lets nobody in */
+  addServer(name: string, address: string, walled?: boolean): void
   /** A router, at this address of the internet; behind it all sites use the same private addresses, as homes do. */
   addSite(name: string, address: string, site: Site): void
   /** A machine behind a router. */
@@ -108,9 +108,10 @@ export function createLab(): Lab {
   add('internet')
   addSwitch(space('internet'))
   return {
-    addServer(name, address) {
+    addServer(name, address, walled = false) {
       add(name, 'eth0')
       give(space(name), 'eth0', address)
+      if (walled) inside(space(name), 'nft', wall)
     },
     addSite(name, address, { translation, mappedPort }) {
       add(name, 'wan')
@@ -153,6 +154,11 @@ function trafficOf(text: string): Traffic {
     receivedPackets: rx.packets,
   }
 }
+
+/** Drops silently what begins outside, as the firewalls of many offices and hosts do. */
+const wall = `table inet wall {
+  chain in { type filter hook input priority 0; iifname "eth0" ct state new meta l4proto tcp drop; }
+}`
 
 /** A home router: what comes from outside and belongs to no connection from inside goes nowhere, but for a mapped port. */
 function rulesOf(address: string, translation: Translation, mappedPort: number | undefined): string {

@@ -185,9 +185,9 @@ async function sleepElsewhere(play: Play, name: string): Promise<readonly string
 
 function build(lab: Lab, { sites, machines }: Layout): void {
   for (const [name, site] of Object.entries(sites)) lab.addSite(name, site.address, site)
-  for (const { name, at } of machines)
+  for (const { name, at, walled } of machines)
     if (at in sites) lab.addMachine(name, at)
-    else lab.addServer(name, at)
+    else lab.addServer(name, at, walled)
 }
 
 /** The JSON that a command of a machine prints last. */

@@ -24,6 +24,8 @@ const openersFirstBytes: Readonly<Record<string, number>> = {
   [protocols.group]: 4 * limits.firstCreditBytes,
   // One question.
   [protocols.direct]: limits.firstCreditBytes,
+  // One question.
+  [protocols.dialBack]: limits.firstCreditBytes,
   // Evidence and its answer, some KiB each.
   [protocols.audit]: 2 * limits.firstCreditBytes,
   // Two frames of some 100 bytes.

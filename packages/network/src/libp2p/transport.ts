@@ -12,11 +12,13 @@ import { limits } from '../limits.ts'
 import type { Channel, DirectPlace, PeerPath } from '../transport.ts'
 import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts'
+import { closeOrAbort } from './close-or-abort.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
 import { closeIdleConnections } from './idle-connections.ts'
 import { verifySignature } from './keys.ts'
 import { measureRoundTrip } from './ping.ts'
+import { knockAt } from './knock.ts'
 import { protocolsOf } from './protocols-of.ts'
 import { dialDirectly } from './relay/dial-directly.ts'
 import { directFirst, pathOf, payerOf, relaysIn } from './relay/path.ts'
@@ -183,6 +185,11 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     await dialDirectly(this.#node, peerId, this.#book.find(peerId), signal)
   }
 
+  async knock(peerId: string, address: string, { signal }: { signal: AbortSignal }): Promise<boolean> {
+    this.#requireOpen()
+    return knockAt(this.#connections(peerId)[0]?.remoteAddr, address, signal)
+  }
+
   async reserve(relay: string): Promise<void> {
     this.#requireOpen()
     await this.#relayed?.reserve(relay)
@@ -263,14 +270,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   }
 
   async hangUp(peerId: string): Promise<void> {
-    const closing = this.#connections(peerId).map(async (connection) => {
-      try {
-        await connection.close()
-      } catch (error) {
-        connection.abort(error instanceof Error ? error : new Error(messageOf(error)))
-      }
-    })
-    await Promise.all(closing)
+    await Promise.all(this.#connections(peerId).map(closeOrAbort))
   }
 
   async sign(bytes: Uint8Array): Promise<Uint8Array> {

@@ -11,6 +11,8 @@ import {
 import { swarmLimits } from '../limits.ts'
 import type { Scope } from '../scope.ts'
 import { chooseRelays, farther } from './choose-relays.ts'
+import { DialBacks } from './dial-back.ts'
+import { serveDialBacks } from './serve-dial-backs.ts'
 import { PathUpgrades } from './upgrade-paths.ts'
 
 export interface ReachDependencies {
@@ -20,9 +22,18 @@ export interface ReachDependencies {
   readonly membership: Pick<Membership, 'members' | 'announce'>
 }
 
-/** The addresses that this peer tells others. */
-const toldAddresses = (transport: Pick<Transport, 'addresses'>): readonly string[] =>
-  announcedAddresses(transport.addresses(), bridgeAddresses()).slice(0, networkLimits.maxAddresses)
+/** The addresses that this peer tells others. When members reach it at none of them, all are told. */
+function toldAddresses(
+  transport: Pick<Transport, 'addresses'>,
+  believed: (addresses: readonly string[]) => readonly string[] = (addresses) => addresses,
+): readonly string[] {
+  const all = transport.addresses()
+  const open = believed(all)
+  return announcedAddresses(open.length > 0 ? open : all, bridgeAddresses()).slice(
+    0,
+    networkLimits.maxAddresses,
+  )
+}
 
 /** What a node's record says when it begins: where it is reached, and what it relays for others. */
 export const reachFields = (
@@ -41,17 +52,27 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
   const { clock, logger, transport, membership } = dependencies
   let told = toldAddresses(transport).join()
   const upgrades = new PathUpgrades(clock, logger, transport)
+  const dialBacks = new DialBacks(dependencies)
+  const believed = (addresses: readonly string[]): readonly string[] => dialBacks.believed(addresses)
+  const isMember = (peer: string): boolean =>
+    membership.members().some(({ record }) => record.peerId === peer)
+  serveDialBacks({ ...dependencies, isMember })
   const turn = async (): Promise<void> => {
-    // Not awaited: a dial that nobody answers must not delay a slot.
-    void upgrades.turn(aliveOthers(dependencies).map(({ record }) => record))
-    for (const relay of relaysToAsk(dependencies))
+    const others = aliveOthers(dependencies).map(({ record }) => record)
+    // Neither is awaited: a dial that nobody answers must not delay a slot.
+    void upgrades.turn(others)
+    void dialBacks.turn(
+      transport.addresses(),
+      others.map(({ peerId }) => peerId),
+    )
+    for (const relay of relaysToAsk(dependencies, believed(transport.addresses())))
       try {
         await transport.reserve?.(relay)
         logger.info('relay-slot', { relay })
       } catch (error) {
         logger.debug('relay-refused', { relay, reason: messageOf(error) })
       }
-    const addresses = toldAddresses(transport)
+    const addresses = toldAddresses(transport, believed)
     if (addresses.join() === told) return
     told = addresses.join()
     await membership.announce({ addresses })
@@ -67,7 +88,7 @@ const aliveOthers = ({ transport, membership }: ReachDependencies): readonly Mem
     .members()
     .filter(({ record, liveness }) => record.peerId !== transport.peerId && liveness === 'alive')
 
-function relaysToAsk(dependencies: ReachDependencies): readonly string[] {
+function relaysToAsk(dependencies: ReachDependencies, own: readonly string[]): readonly string[] {
   const { transport } = dependencies
   const connected = aliveOthers(dependencies).filter(
     ({ record }) => transport.path?.(record.peerId)?.kind === 'direct',
@@ -77,7 +98,7 @@ function relaysToAsk(dependencies: ReachDependencies): readonly string[] {
     'machine',
   )
   return chooseRelays(
-    transport.addresses(),
+    own,
     farthest,
     connected.map(({ record }) => ({ record, direct: true })),
   )
