@@ -175,6 +175,7 @@ describe('the bytes of version 3', () => {
       audit: '/shoal/audit/3',
       charter: '/shoal/charter/3',
       pair: '/shoal/pair/3',
+      dialBack: '/shoal/dial-back/3',
       direct: '/shoal/direct/3',
     })
   })
