@@ -5,6 +5,7 @@ import { answer } from '../kills/answer.ts'
 import type { MortalNode } from '../kills/mortal-node.ts'
 import { startMortalSwarm, type MortalSwarm, type Range } from '../kills/mortal-swarm.ts'
 import { createFailoverRecorder, type FailoverRecorder } from './failover-recorder.ts'
+import { openSparedClient, stallStepsWithSpare } from './failover/with-spare.ts'
 import { describeMachine } from './machine.ts'
 import { median, medians, quantile, round, type BenchReport } from './report.ts'
 import type { BenchSettings } from './settings.ts'
@@ -36,13 +37,14 @@ export async function benchFailover(settings: BenchSettings): Promise<BenchRepor
   const samples: Record<string, number[]> = {}
   const notes = [
     'recoveryMs: from the signal to the moment when the repaired route has what it needs and rows flow; stallMs: to the next token, rows that are computed again included',
-    'hotSpareStallSteps: no copy of a KV cache is kept at another peer, so there is nothing to measure',
+    'hotSpareStallSteps: the longest pause behind a kill -9 with --spare, in usual pauses between tokens and without one of them',
   ]
   settings.report('starting six processes …')
   const swarm = await startMortalSwarm(
     { model, plain: true, logger: recorder.logger },
     thirds(await blocksOf(model)).flatMap((range) => [range, range]),
   )
+  let spared: Awaited<ReturnType<typeof openSparedClient>> | null = null
   try {
     const ranges = thirds(swarm.engine.manifest.manifest.config.blockCount)
     const add = (name: string, value: number | null): void => {
@@ -70,9 +72,14 @@ export async function benchFailover(settings: BenchSettings): Promise<BenchRepor
       // A node that stays until its sessions have ended has not moved anything.
       if (leaving.result.route.every(({ peer }) => peer !== leaving.peer))
         add('drainStallMs', leaving.longestMs)
+      for (const [stage] of ranges.entries()) {
+        spared ??= await openSparedClient(swarm)
+        add('hotSpareStallSteps', await stallStepsWithSpare(swarm, spared.engine, ranges, stage))
+      }
       settings.report(`round ${turn + 1} of ${settings.rounds}`)
     }
   } finally {
+    await spared?.close()
     await swarm.close()
   }
   if (samples['drainStallMs'] === undefined)
