@@ -13,6 +13,7 @@ const known = new Set([
   '/swarm',
   '/swarm/events',
   '/audit',
+  '/lend',
   '/v1/models',
   '/v1/chat/completions',
   '/v1/completions',

@@ -48,7 +48,11 @@ function peerLine(peer: PeerStatus, blockCount: number, peers: readonly PeerStat
     ...together,
     ...(peer.blocks === null
       ? []
-      : [formatBytes(peer.memoryBytes), `${peer.decodeMsPerBlock.toFixed(2)} ms/block`]),
+      : [
+          ...(peer.device === 'browser tab' ? ['browser tab'] : []),
+          formatBytes(peer.memoryBytes),
+          `${peer.decodeMsPerBlock.toFixed(2)} ms/block`,
+        ]),
     ...(peer.fetchedBytes === undefined || peer.fetchedBytes === 0
       ? []
       : [`fetched ${formatBytes(peer.fetchedBytes)}`]),

@@ -2,8 +2,6 @@
 export const tabLimits = {
   /** Tabs at once: each has a peer of its own in this process, with some 30 MB and connections to all neighbours. */
   tabsMax: 8,
-  /** Sockets that have not offered anything yet. */
-  strangersMax: 4,
   /** From the connection to the offer: the page fetches 14 MB and times a block, on a slow phone over Wi-Fi. */
   offerMs: 120_000,
   /**
@@ -20,8 +18,6 @@ export const tabLimits = {
   threadsMax: 64,
   /** A block that takes longer than a minute is of no use. */
   blockMicrosMax: 60_000_000,
-  /** Characters of the name that a browser gives itself. */
-  agentMax: 60,
   /** How often a page is told what its peer does. */
   newsMs: 1000,
   /** What a page has been told last goes out within this time. */

@@ -25,7 +25,7 @@ export interface TabDesk {
   accept(socket: TabSocket): void
   /** Path of a file of weights that a tab may fetch; null for anything else. */
   weightsFile(token: string, unit: string): string | null
-  /** Ends all tabs. */
+  /** Lets no more tabs in, and lets all leave. */
   close(): Promise<void>
 }
 
@@ -98,8 +98,9 @@ class OpenDesk implements TabDesk {
   }
 
   async close(): Promise<void> {
+    this.#node = null
     const tabs = [...this.#tabs]
-    for (const { socket } of tabs) socket.end(new ShoalError('not-ready', 'this node is leaving'))
+    for (const { session } of tabs) session.leave()
     await Promise.all(tabs.map(({ session }) => session.over))
   }
 }

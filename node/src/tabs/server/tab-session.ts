@@ -29,6 +29,8 @@ export interface TabSessionDependencies {
 export interface TabSession {
   /** Path of a unit's file, for the tab to fetch; null for what is no unit of the model, or before blocks are loaded. */
   weightsFolder(unit: string): string | null
+  /** Lets the sessions of the tab move to other peers, as far as they can in a while, and ends it. */
+  leave(): void
   /** Settles when nothing of the tab is left. */
   readonly over: Promise<void>
 }
@@ -58,7 +60,7 @@ class RunningTab implements TabSession {
     socket.onMessage((message) => {
       if (this.#engine?.take(message) === true) return
       const read = readFromTab(message)
-      if (read.kind === 'leave') this.#leave()
+      if (read.kind === 'leave') this.leave()
       else if (this.#offered) throw new ShoalError('bad-frame', 'a tab makes one offer')
       else {
         this.#offered = true
@@ -76,6 +78,16 @@ class RunningTab implements TabSession {
 
   weightsFolder(unit: string): string | null {
     return this.#units.has(unit) ? this.#folder : null
+  }
+
+  leave(): void {
+    if (this.#leaving) return
+    this.#leaving = true
+    this.#tell({ phase: 'leaving' })
+    void this.#leaveAndEnd().catch((error: unknown) => {
+      this.#dependencies.logger.warn('tab-drain-failed', { reason: messageOf(error) })
+      this.#socket.end(new ShoalError('not-ready', messageOf(error)))
+    })
   }
 
   async #run(offered: Promise<TabOffer>): Promise<void> {
@@ -164,16 +176,6 @@ class RunningTab implements TabSession {
         },
       },
     }
-  }
-
-  #leave(): void {
-    if (this.#leaving) return
-    this.#leaving = true
-    this.#tell({ phase: 'leaving' })
-    void this.#leaveAndEnd().catch((error: unknown) => {
-      this.#dependencies.logger.warn('tab-drain-failed', { reason: messageOf(error) })
-      this.#socket.end(new ShoalError('not-ready', messageOf(error)))
-    })
   }
 
   async #leaveAndEnd(): Promise<void> {

@@ -33,6 +33,8 @@ export function tabUpgrades(desk: TabDesk, rules: AccessRules, logger: Logger): 
         error instanceof ApiError ? error : { status: 400, message: messageOf(error) }
       logger.debug('tab-refused', { status, reason: message })
       const body = `${message}\n`
+      // A server does not close while such a socket is open, and its other end may never close it.
+      socket.once('finish', () => socket.destroy())
       socket.end(
         `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       )

@@ -59,6 +59,7 @@ function peerRow(peer: PeerStatus): TemplateResult {
   return html`<tr class=${isGone(peer) ? 'gone' : ''}>
     <th scope="row" title=${`${peer.peer}\n${peer.addresses.join('\n')}`}>
       ${shortName(peer.peer)}${peer.self ? html` <span class="tag">this node</span>` : nothing}
+      ${peer.device === 'browser tab' ? html` <span class="tag">browser tab</span>` : nothing}
       ${peer.role === undefined ? nothing : html` <span class="tag">${peer.role}</span>`}
     </th>
     <td>
