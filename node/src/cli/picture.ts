@@ -58,6 +58,7 @@ function peerLine(peer: PeerStatus, blockCount: number, peers: readonly PeerStat
       : [`fetched ${formatBytes(peer.fetchedBytes)}`]),
     ...(peer.rttMs === null ? [] : [`${peer.rttMs.toFixed(1)} ms away`]),
     ...(peer.path?.kind === 'relayed' ? [`relayed by ${shortPeer(peer.path.relay ?? '')}`] : []),
+    ...(peer.path?.kind === 'punched' ? ['through both routers'] : []),
     ...(peer.role === undefined ? [] : [`${peer.role} until ${(peer.until ?? '').slice(0, 10)}`]),
     ...(peer.sessions > 0 ? [`${peer.sessions} sessions`] : []),
   ]

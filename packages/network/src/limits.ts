@@ -25,6 +25,8 @@ export const limits = {
   queuedBytes: protocolLimits.channelCreditBytes,
   /** An orderly end must not wait for ever for a peer that consumes nothing. */
   closeTimeoutMs: 5_000,
+  /** Simultaneous dials can make two connections, of which one is closed while a stream opens on it. */
+  openAttempts: 2,
   /** Channels of one protocol that one peer may open on a connection: one is usual, transfers of weights use a few. */
   channelsPerProtocol: 64,
   /**
@@ -152,6 +154,30 @@ export const limits = {
   mdnsQueryMs: 5 * 60_000,
   /** A connection on which nothing moves sends a sign of life after this: sockets without any end after two minutes. */
   muxerKeepAliveMs: 90_000,
+  /** For opening a connection through two routers: addresses, a round trip by the relay, and two handshakes. */
+  punchMs: 10_000,
+  /** A peer may ask for one so often, … */
+  punchEveryMs: 5_000,
+  /** … and so many attempts are under way at once, each of which has a socket and sends to at most four addresses. */
+  punchesAtOnce: 8,
+  /** Connections through routers at once: each has a socket, and threads of the native library that all of them share. */
+  punchedConnections: 64,
+  /** Bytes under way in one of them, beyond what the other side has read: 20 MiB/s at a round trip of 50 ms. */
+  punchedWindowBytes: 1024 * 1024,
+  /** How often such a connection looks for signs of life, while it waits for one. */
+  punchedTurnMs: 1_000,
+  /** A path on which nothing comes for so long, although something was sent, is dead: packets are repeated within 3 s. */
+  punchedSilenceMs: 6_000,
+  /** For the last bytes of a connection that ends in order. */
+  punchedEndMs: 1_000,
+  /** Servers that a peer asks under which address it appears: its relays, and the one through which it meets the other. */
+  stunServers: 3,
+  /** A question is repeated after these, since packets may be lost; the sum is the longest wait. */
+  stunWaitsMs: [300, 600, 1200],
+  /** Answers to such questions: those of the largest planned swarm that starts at once, … */
+  stunAnswers: { atOnce: 256, perSecond: 64 },
+  /** … and of one network (/24, /56), so that a forged sender is sent at most 1.5 KB/s. */
+  stunAnswersOfNetwork: { atOnce: 64, perSecond: 16 },
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

@@ -73,6 +73,13 @@ export interface Transport {
    */
   knock?(peerId: string, address: string, options: { signal: AbortSignal }): Promise<boolean>
 
+  /**
+   * Opens a connection through the routers of both peers to a peer that is connected through a relay. As with `upgrade`,
+   * later channels take it. Absent where there are no routers.
+   * @throws {ShoalError} why it did not open: `not-ready`, `no-capacity`, `deadline-passed`, `peer-vanished`, …
+   */
+  punch?(peerId: string, options: { signal: AbortSignal }): Promise<void>
+
   /** Peers with a live connection. */
   connected(): readonly string[]
   onConnect(listener: (peerId: string) => void): void
@@ -93,9 +100,12 @@ export interface Transport {
 }
 
 export interface PeerPath {
-  readonly kind: 'direct' | 'relayed'
+  /** Punched: direct, through the routers of both, neither of which lets others in. */
+  readonly kind: 'direct' | 'punched' | 'relayed'
   /** The peer that relays; null where nobody does. */
   readonly relay: string | null
+  /** Why a relayed peer could not be reached through the routers of both; absent when that was not tried. */
+  readonly why?: string
 }
 
 export interface DirectPlace {

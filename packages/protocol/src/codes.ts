@@ -62,4 +62,8 @@ export const codes = {
 
   'dial-back': 0x80,
   'dialled-back': 0x81,
+
+  'punch-offer': 0x90,
+  'punch-answer': 0x91,
+  'punch-go': 0x92,
 } as const

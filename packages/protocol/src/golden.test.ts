@@ -177,6 +177,7 @@ describe('the bytes of version 3', () => {
       pair: '/shoal/pair/3',
       dialBack: '/shoal/dial-back/3',
       direct: '/shoal/direct/3',
+      punch: '/shoal/punch/3',
     })
   })
   test.each(hellos)('$type', (message, golden) => {

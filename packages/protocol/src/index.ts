@@ -66,6 +66,15 @@ export {
 } from './members.ts'
 export { protocols, protocolVersion } from './protocols.ts'
 export {
+  decodePunch,
+  encodePunch,
+  type PunchAnswer,
+  type PunchEnd,
+  type PunchGo,
+  type PunchMessage,
+  type PunchOffer,
+} from './punch/punch.ts'
+export {
   decodeEvidence,
   decodeEvidenceFrame,
   encodeEvidence,

@@ -64,6 +64,8 @@ export const limits = {
   maxStatementBytes: 384,
   /** The key of a direct channel, used once; as long as the cipher's own key. */
   directKeyBytes: 32,
+  /** Where one end of a punched connection may be: an address of either family, and as seen by two servers. */
+  punchCandidates: 4,
   /** An Ed25519 signature. */
   signatureBytes: 64,
 } as const

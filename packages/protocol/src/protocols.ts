@@ -17,4 +17,6 @@ export const protocols = {
   direct: `/shoal/direct/${protocolVersion}`,
   /** Whether a member can be dialled at one of its addresses. */
   dialBack: `/shoal/dial-back/${protocolVersion}`,
+  /** A connection through both routers, in place of one through a relay. */
+  punch: `/shoal/punch/${protocolVersion}`,
 } as const

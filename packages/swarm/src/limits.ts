@@ -14,6 +14,12 @@ export const swarmLimits = {
   dialBackEveryMs: 10_000,
   /** Knocks under way for all members. */
   dialBacksAtOnce: 8,
+  /** A connection through the routers of both is tried so soon again after it has failed, and twice as late each time. */
+  punchPauseMsMin: 15_000,
+  /** Longest such pause: routers do not change often, and each attempt sends some ten packets. */
+  punchPauseMsMax: 10 * 60_000,
+  /** For such an attempt: what the transport takes at most, and a little more. */
+  punchMs: 12_000,
   /** A member that is connected through a relay is dialled at its other addresses so often: the direct way wins in 30 s. */
   upgradeEveryMs: 15_000,
   /** For such a dial: a connection over the slowest link, and less than the pause. */

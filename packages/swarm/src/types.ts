@@ -143,7 +143,11 @@ export interface PeerStatus {
   /** Why it does not hold what the plan wants of it; absent when it does. */
   readonly problem?: string
   /** The way that the connection to it takes, the peer that relays it, and why; absent without a connection. */
-  readonly path?: { readonly kind: 'direct' | 'relayed'; readonly relay: string | null; readonly why: string }
+  readonly path?: {
+    readonly kind: 'direct' | 'punched' | 'relayed'
+    readonly relay: string | null
+    readonly why: string
+  }
   /** What it may do in a private swarm, and until when (ISO 8601); absent where that is not known here. */
   readonly role?: 'client' | 'node' | 'admin'
   readonly until?: string

@@ -7,6 +7,7 @@ import {
   decodeGroup,
   decodeHello,
   decodeMembers,
+  decodePunch,
   decodeSession,
   decodeSteps,
   decodeVocabulary,
@@ -33,6 +34,7 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   vocabulary: (bytes) => void decodeVocabulary(bytes),
   group: (bytes) => void decodeGroup(bytes),
   direct: (bytes) => void decodeDirect(bytes),
+  punch: (bytes) => void decodePunch(bytes),
   evidence: (bytes) => void decodeEvidence(bytes),
   manifest: (bytes) => void decodeManifest(bytes),
 }

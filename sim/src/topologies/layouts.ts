@@ -18,6 +18,8 @@ export interface Layout {
   readonly machines: readonly MachinePlan[]
   /** Where the client sits that asks: the site or address of this machine. */
   readonly asker: string
+  /** Pairs that are to be connected through both routers. */
+  readonly punched?: readonly (readonly [string, string])[]
   /** Pairs that a relay has to join; all others are direct. */
   readonly relayed: readonly (readonly [string, string])[]
   /** Killed in the middle of an answer, while `spare` relays too. */
@@ -26,6 +28,8 @@ export interface Layout {
   readonly moved?: string
   /** Counts what its machines send while nothing is asked of them. */
   readonly idle?: true
+  /** A site whose router, in the middle of an answer, drops all packets of UDP for good: punched pairs are relayed then. */
+  readonly cut?: string
   /** Joins when the others are connected, so that they are so through `killed`. */
   readonly spare?: string
 }
@@ -33,6 +37,23 @@ export interface Layout {
 const founds = ['--model', 'demo', '--private']
 const blocks = (range: string): readonly string[] => ['--blocks', range]
 const cone = (address: string): Site & { readonly address: string } => ({ address, translation: 'cone' })
+
+/** Two machines that nobody can dial and that hold the whole model between them, and a rented one that relays. */
+const hiddenHalves = (first: string, second: string): readonly MachinePlan[] => [
+  {
+    name: 'rented',
+    at: '5.5.5.1',
+    words: [...founds, '--listen', '/ip4/5.5.5.1/tcp/4001', ...blocks('0:1')],
+  },
+  { name: 'a', at: first, words: blocks('0:3') },
+  { name: 'b', at: second, words: [...blocks('3:6'), '--slowdown', '8'] },
+]
+
+const second: MachinePlan = {
+  name: 'second',
+  at: '5.5.5.2',
+  words: ['--listen', '/ip4/5.5.5.2/tcp/4001', ...blocks('0:1')],
+}
 
 export const layouts: readonly Layout[] = [
   {
@@ -52,20 +73,23 @@ export const layouts: readonly Layout[] = [
     about:
       'two homes behind masquerade NAT and two rented machines, of which the one that relays is killed in an answer',
     sites: { home: cone('5.5.5.10'), other: cone('5.5.5.20') },
-    machines: [
-      {
-        name: 'rented',
-        at: '5.5.5.1',
-        words: [...founds, '--listen', '/ip4/5.5.5.1/tcp/4001', ...blocks('0:1')],
-      },
-      { name: 'a', at: 'home', words: blocks('0:3') },
-      { name: 'b', at: 'other', words: [...blocks('3:6'), '--slowdown', '8'] },
-      { name: 'second', at: '5.5.5.2', words: ['--listen', '/ip4/5.5.5.2/tcp/4001', ...blocks('0:1')] },
-    ],
+    machines: [...hiddenHalves('home', 'other'), second],
     asker: 'a',
-    relayed: [['a', 'b']],
+    relayed: [],
+    punched: [['a', 'b']],
     killed: 'rented',
     spare: 'second',
+  },
+  {
+    name: 'cut',
+    about:
+      'two homes and a rented machine; in an answer a router lets through nothing of what the two homes send each other',
+    sites: { home: cone('5.5.5.10'), other: cone('5.5.5.20') },
+    machines: hiddenHalves('home', 'other'),
+    asker: 'a',
+    relayed: [],
+    punched: [['a', 'b']],
+    cut: 'home',
   },
   {
     name: 'moved',
@@ -82,24 +106,20 @@ export const layouts: readonly Layout[] = [
       { name: 'b', at: 'other', words: [...blocks('4:6'), '--slowdown', '8'] },
     ],
     asker: 'a',
-    relayed: [['a', 'b']],
+    relayed: [],
+    punched: [['a', 'b']],
     moved: 'b',
   },
   {
     name: 'carrier',
-    about: 'a home and a symmetric (carrier) NAT, and a rented machine',
+    about:
+      'a home, a symmetric (carrier) NAT and two rented machines, of which the one that relays is killed in an answer',
     sites: { home: cone('5.5.5.10'), carrier: { address: '5.5.5.20', translation: 'symmetric' } },
-    machines: [
-      {
-        name: 'rented',
-        at: '5.5.5.1',
-        words: [...founds, '--listen', '/ip4/5.5.5.1/tcp/4001', ...blocks('0:2')],
-      },
-      { name: 'a', at: 'home', words: blocks('2:4') },
-      { name: 'b', at: 'carrier', words: blocks('4:6') },
-    ],
-    asker: 'b',
+    machines: [...hiddenHalves('home', 'carrier'), second],
+    asker: 'a',
     relayed: [['a', 'b']],
+    killed: 'rented',
+    spare: 'second',
   },
   {
     name: 'walled',
@@ -120,7 +140,8 @@ export const layouts: readonly Layout[] = [
       { name: 'b', at: 'home', words: blocks('4:6') },
     ],
     asker: 'b',
-    relayed: [['a', 'b']],
+    relayed: [],
+    punched: [['a', 'b']],
   },
   {
     name: 'ipv6',

@@ -34,6 +34,8 @@ export interface Lab {
   renumber(name: string): void
   /** What has passed the cable of a machine so far. */
   traffic(name: string): Traffic
+  /** The router of a site drops all packets of UDP from now on. */
+  cut(site: string): void
   /** Words before a command that is to run on a machine. */
   within(name: string): readonly string[]
   close(): void
@@ -131,12 +133,17 @@ export function createLab(): Lab {
       number(name, lastHost(name) + 100)
     },
     traffic: (name) => trafficOf(ip(space(name), '-json', '-statistics', 'link', 'show', 'dev', 'eth0')),
+    cut: (site) => void inside(space(site), 'nft', cutRules),
     within: (name) => ['ip', 'netns', 'exec', space(name)],
     close() {
       for (const name of made.toReversed()) run('ip', 'netns', 'del', space(name))
     },
   }
 }
+
+const cutRules = `table ip cut {
+  chain pass { type filter hook forward priority -10; meta l4proto udp drop; }
+}`
 
 /** @param text what `ip -json -statistics link` prints of one device */
 function trafficOf(text: string): Traffic {
@@ -160,7 +167,10 @@ const wall = `table inet wall {
   chain in { type filter hook input priority 0; iifname "eth0" ct state new meta l4proto tcp drop; }
 }`
 
-/** A home router: what comes from outside and belongs to no connection from inside goes nowhere, but for a mapped port. */
+/**
+ * A home router: what comes from outside and belongs to no connection from inside goes nowhere, but for a
+ * mapped port. Packets that it took for its own would hold the ports that machines behind it are about to be given.
+ */
 function rulesOf(address: string, translation: Translation, mappedPort: number | undefined): string {
   const random = translation === 'symmetric' ? ' fully-random' : ''
   // A machine behind the router that dials the router's own address is led back in ("hairpin").
@@ -172,6 +182,7 @@ function rulesOf(address: string, translation: Translation, mappedPort: number |
   return `table ip home {
     chain out { type nat hook postrouting priority 100; oifname "wan" masquerade${random}; }
     chain pass { type filter hook forward priority 0; ct status dnat accept; iifname "wan" ct state new drop; }
+    chain own { type filter hook input priority 0; iifname "wan" meta l4proto { tcp, udp } ct state new drop; }
     ${mapped}
   }`
 }

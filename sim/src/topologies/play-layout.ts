@@ -127,11 +127,14 @@ async function answer(play: Play, question: Question, guest: string): Promise<re
   const answering = commandOn(lab, layout.asker, [...questionWords(guest, question), join(folder, 'guest')])
   answering.catch(() => undefined)
   const nameOf = new Map([...running.values()].map(({ ready, plan }) => [ready.peerId, plan.name]))
-  if (layout.killed !== undefined || layout.moved !== undefined) {
+  const isDisturbed = [layout.killed, layout.moved, layout.cut].some((each) => each !== undefined)
+  let isOver = false
+  if (isDisturbed) {
     // An answer that fails before it begins ends the wait with its own error.
     await within(Promise.race([Promise.any(opened), answering]), 'a session is open')
     await sleep(systemClock, 200)
     await interrupt(play)
+    isOver = await Promise.race([answering.then(() => true), sleep(systemClock, 0).then(() => false)])
   }
   const result = (await within(answering, 'the answer is complete')) as GenerateResult
   const route = result.route.map(({ peer }) => nameOf.get(peer) ?? peer).join(' → ')
@@ -141,9 +144,12 @@ async function answer(play: Play, question: Question, guest: string): Promise<re
   const wrong: string[] = []
   const apart = firstDifference(result.tokenIds, question.tokenIds)
   if (apart !== null) wrong.push(`other tokens than those of one process from token ${apart} on`)
-  if (layout.killed === undefined && layout.moved === undefined) return wrong
-  if (result.failovers === 0) wrong.push('the answer was over before anything happened')
-  await untilPathsAre(play)
+  if (!isDisturbed) return wrong
+  if (isOver) wrong.push('the answer was over before anything happened')
+  // Between the homes nothing is lost with the relay; the client, which is not punched, may have been connected through it.
+  if (result.failovers === 0 && (layout.killed === undefined || layout.punched === undefined))
+    wrong.push('nobody was lost')
+  await untilPathsAre(play, layout.cut !== undefined)
   if (layout.moved !== undefined) wrong.push(...(await sleepElsewhere(play, layout.moved)))
   return wrong
 }
@@ -153,6 +159,10 @@ async function interrupt({ lab, layout, running, say }: Play): Promise<void> {
   if (layout.moved !== undefined) {
     lab.renumber(layout.moved)
     say(`${layout.moved} got another address in the middle of the answer`)
+  }
+  if (layout.cut !== undefined) {
+    lab.cut(layout.cut)
+    say(`the router of ${layout.cut} drops UDP from the middle of the answer on`)
   }
   if (layout.killed === undefined) return
   const killed = running.get(layout.killed)
@@ -227,7 +237,7 @@ async function statusOf(lab: Lab, { plan, ready }: Running): Promise<SwarmStatus
 }
 
 /** Waits until each pair that runs is connected in the way that its networks allow. */
-async function untilPathsAre({ lab, layout, running: byName, say }: Play): Promise<void> {
+async function untilPathsAre({ lab, layout, running: byName, say }: Play, isCut = false): Promise<void> {
   const running = [...byName.values()]
   const wrong = async (): Promise<{ readonly wrong: string[]; readonly right: string[] }> => {
     const found = { wrong: [] as string[], right: [] as string[] }
@@ -237,11 +247,14 @@ async function untilPathsAre({ lab, layout, running: byName, say }: Play): Promi
         if (to === from) continue
         const [a, b] = [from.plan.name, to.plan.name]
         const path = status?.peers.find(({ peer }) => peer === to.ready.peerId)?.path
-        const isRelayed = layout.relayed.some((pair) => pair.includes(a) && pair.includes(b))
+        const joins = (pair: readonly string[]): boolean => pair.includes(a) && pair.includes(b)
+        const through = isCut ? 'relayed' : 'punched'
+        const other = (layout.punched ?? []).some(joins) ? through : 'direct'
+        const wanted = layout.relayed.some(joins) ? 'relayed' : other
         const is = path?.kind ?? 'not connected'
         const told = `${a}–${b} ${is}`
-        if (is === (isRelayed ? 'relayed' : 'direct')) found.right.push(told)
-        else found.wrong.push(told)
+        if (is === wanted) found.right.push(told)
+        else found.wrong.push(path === undefined ? told : `${told} (${path.why})`)
       }
     }
     return found
@@ -268,7 +281,9 @@ async function untilNone(
 
 /** Waits until those that nobody can dial have a slot at each of two relays. */
 async function untilRelayedTwice(lab: Lab, layout: Layout, running: readonly Running[]): Promise<void> {
-  const hidden = running.filter(({ plan }) => layout.relayed.flat().includes(plan.name))
+  const hidden = running.filter(({ plan }) =>
+    [...layout.relayed, ...(layout.punched ?? [])].flat().includes(plan.name),
+  )
   const [watcher] = running
   await untilNone(
     async () => {

@@ -22,6 +22,7 @@ import { LostAddresses } from './lost-addresses.ts'
 import { OwnAddresses } from './own-addresses.ts'
 import { connectionLimits, connectionParts, hearingMdns, ownServices } from './node-parts.ts'
 import type { DialInstead } from './redirected-dials.ts'
+import { Punching, type PunchingOptions } from './punch/punching.ts'
 import { RelayServer } from './relay/relay-server.ts'
 import { RelayedConnections } from './relay/relayed-connections.ts'
 import { SilentConnections } from './silent-connections.ts'
@@ -56,6 +57,11 @@ export interface Libp2pTransportOptions {
   readonly bare?: boolean
   /** Relays connections to members that nobody can dial. Default: false; relayed addresses of others are dialled anyway. */
   readonly relay?: boolean
+  /**
+   * Opens connections through routers to members that are connected through a relay, and helps others to do so where it
+   * relays. Default: off.
+   */
+  readonly punch?: Pick<PunchingOptions, 'random' | 'reaches'> & Partial<Pick<PunchingOptions, 'mayDial'>>
   /** False leaves libp2p unmodified, for measurements. Default: true. */
   readonly speedUps?: boolean
 }
@@ -80,6 +86,11 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   const own = new OwnAddresses()
   const sockets = new PacedSockets(new PacedReads(new LoopTime(clock, atEndOfTurn), clock))
   const lost = new LostAddresses(interfaceAddresses)
+  const watch = (connection: unknown): void => {
+    sockets.watch(connection)
+    lost.watch(connection)
+  }
+  const punching = punchingOf(options, policy, dials, watch)
   let node: SwarmNode
   try {
     node = await createLibp2p({
@@ -90,15 +101,14 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
         guardDial: (address) => guardDial(address, policy, dials),
         admission,
         standings,
-        sockets,
-        lost,
+        watch,
         clock,
         report,
         fast: options.speedUps ?? true,
         relayed,
       }),
       peerDiscovery: discoveryOf(options, heard, () => node.getConnections().length === 0),
-      services: servicesOf(options.bare ?? false, joined, relay, own),
+      services: servicesOf(options.bare ?? false, joined, relay, own, punching),
       ...(joined === null ? {} : { datastore: joined.datastore }),
       ...connectionLimits,
       connectionGater: gaterOf(gate, policy, dials, sockets, relay),
@@ -106,8 +116,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   } catch (error) {
     throw listenFailure(error, listen)
   }
-  new SilentConnections(node, clock, logger).listen()
-  if (relay !== null) node.addEventListener('peer:disconnect', ({ detail }) => relay.disconnected(detail))
+  await attend(node, options, relay, punching)
   const handlers = new Map<string, (channel: Channel) => void>()
   const held = createHeldFrames()
   return new Libp2pNodeTransport({
@@ -118,9 +127,10 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     addresses: () => own.of(node),
     relay,
     relayed,
+    punching,
     lost,
     prefer(isKnown) {
-      for (const part of [held, gate, sockets, relay]) part?.prefer(isKnown)
+      for (const part of [held, gate, sockets, relay, punching]) part?.prefer(isKnown)
     },
     direct: await directChannelsFor(options, listen, held, handlers, standings),
     standings,
@@ -147,6 +157,31 @@ const directoryFor = (
   directory === undefined
     ? null
     : joinDirectory(directory, createShelf(clock), peerIdOfKey(privateKey), standings)
+
+/** What goes on beside a node that has started. */
+async function attend(
+  node: SwarmNode,
+  { clock, logger }: Libp2pTransportOptions,
+  relay: RelayServer | null,
+  punching: Punching | null,
+): Promise<void> {
+  new SilentConnections(node, clock, logger).listen()
+  if (relay === null) return
+  node.addEventListener('peer:disconnect', ({ detail }) => relay.disconnected(detail))
+  await punching?.tellAddresses()
+}
+
+/** Null where it is off, and with shaped links, which it would pass by. */
+function punchingOf(
+  { punch, dialInstead, clock, logger }: Libp2pTransportOptions,
+  policy: DialPolicy,
+  dials: UnprovenDials,
+  watch: (connection: unknown) => void,
+): Punching | null {
+  if (punch === undefined || dialInstead !== undefined) return null
+  const mayDial = (address: Multiaddr): boolean => !policy.denies(address) && dials.take(address)
+  return new Punching({ clock, logger, watch, mayDial, interfaces: interfaceAddresses, ...punch })
+}
 
 /** @throws {Error} for a dial that must not be made now */
 function guardDial(address: Multiaddr, policy: DialPolicy, dials: UnprovenDials): void {
@@ -184,6 +219,7 @@ function servicesOf(
   joined: JoinedDirectory | null,
   relay: RelayServer | null,
   own: OwnAddresses,
+  punching: Punching | null,
 ): typeof ownServices {
   const ownAddresses = own.service()
   if (bare) return { ownAddresses } as unknown as typeof ownServices
@@ -192,6 +228,7 @@ function servicesOf(
     ...services,
     ...(joined === null ? {} : { dht: joined.service }),
     ...(relay === null ? {} : { relay: relay.service() }),
+    ...(punching === null ? {} : { punching: punching.service() }),
   }
 }
 

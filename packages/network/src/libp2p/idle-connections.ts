@@ -1,6 +1,8 @@
 import { every, messageOf, type Clock, type Logger, type Timer } from '@shoal/host'
-import type { Libp2p } from '@libp2p/interface'
+import type { Connection, Libp2p } from '@libp2p/interface'
 import { limits } from '../limits.ts'
+import { isPunched, relaysIn } from './relay/path.ts'
+import type { Libp2pTransportParts } from './transport-parts.ts'
 
 /**
  * Closes connections that have had no stream for a while. A lookup in the directory dials peers that nobody here has
@@ -23,7 +25,8 @@ export function closeIdleConnections(
         (connection) =>
           connection.status === 'open' &&
           connection.streams.length === 0 &&
-          !inUse(connection.remotePeer.toString()),
+          !inUse(connection.remotePeer.toString()) &&
+          !isBetterWay(connection, node.getConnections(connection.remotePeer)),
       )
     const closing = idle.filter(({ id }) => idleBefore.has(id))
     idleBefore = new Set(idle.map(({ id }) => id))
@@ -39,3 +42,13 @@ export function closeIdleConnections(
     logger.debug('idle-connections-failed', { reason: messageOf(error) }),
   )
 }
+
+/** A connection through both routers waits for the next channel, while the relayed one beside it has channels. */
+const isBetterWay = (connection: Connection, ofPeer: readonly Connection[]): boolean =>
+  isPunched(connection.remoteAddr.toString()) && ofPeer.some(({ streams }) => streams.length > 0)
+
+/** Whether a peer has channels that are not streams, or one of the two relays for the other. */
+export const usedBeyondStreams = (
+  { direct, relay, addresses }: Pick<Libp2pTransportParts, 'direct' | 'relay' | 'addresses'>,
+  peer: string,
+): boolean => (direct?.count(peer) ?? 0) > 0 || relay?.holds(peer) === true || relaysIn(addresses()).has(peer)

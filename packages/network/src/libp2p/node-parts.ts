@@ -16,8 +16,6 @@ import { doorEncrypters } from './admission/door-encrypters.ts'
 import { withEndedMuxers } from './ended-muxers.ts'
 import { withGuardedDials } from './guarded-dials.ts'
 import { HandshakePace, withPacedHandshakes } from './handshake-pace.ts'
-import type { LostAddresses } from './lost-addresses.ts'
-import type { PacedSockets } from './loop-time/paced-sockets.ts'
 import { withRawConnections } from './raw-connections.ts'
 import { withRedirectedDials, type DialInstead } from './redirected-dials.ts'
 import { createCachedKeyCrypto } from './speed-ups/cached-keys.ts'
@@ -43,10 +41,8 @@ export interface ConnectionPartsOptions {
   /** Null where everybody may connect. */
   readonly admission: Admission | null
   readonly standings: Standings
-  /** Reads strangers' sockets at a pace. */
-  readonly sockets: PacedSockets
-  /** Sees each raw connection, too. */
-  readonly lost: LostAddresses
+  /** Sees each raw connection before anything is read from it. */
+  readonly watch: (connection: unknown) => void
   readonly clock: Clock
   readonly report: SpeedUpReport
   /** With the speed-ups of this package. */
@@ -64,8 +60,7 @@ export function connectionParts({
   guardDial,
   admission,
   standings,
-  sockets,
-  lost,
+  watch,
   clock,
   report,
   fast,
@@ -88,10 +83,6 @@ export function connectionParts({
   const encrypter = (made: ReturnType<typeof noise>): ReturnType<typeof noise> =>
     withPacedHandshakes(fast ? withQuietLengths(made, report) : made, pace)
   const noiseFor = (prologueBytes: Uint8Array) => encrypter(noise({ crypto, prologueBytes }))
-  const watch = (connection: unknown): void => {
-    sockets.watch(connection)
-    lost.watch(connection)
-  }
   return {
     transports: [
       withRawConnections(fast ? withJoinedWrites(connections, report) : connections, watch),

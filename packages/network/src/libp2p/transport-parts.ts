@@ -10,6 +10,7 @@ import type { DirectChannels } from '../direct/direct-channels.ts'
 import type { Channel, Transport } from '../transport.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import type { LostAddresses } from './lost-addresses.ts'
+import type { Punching } from './punch/punching.ts'
 import type { RelayServer } from './relay/relay-server.ts'
 import type { RelayedConnections } from './relay/relayed-connections.ts'
 import type { SpeedUp } from './speed-ups/report.ts'
@@ -39,6 +40,8 @@ export interface Libp2pTransportParts {
   readonly relay: RelayServer | null
   /** Null for a transport without relayed connections. */
   readonly relayed: RelayedConnections | null
+  /** Null for a transport that opens no connections through routers. */
+  readonly punching: Punching | null
   /** Connections that may have lost their own address. */
   readonly lost: LostAddresses
   /** Tells the parts that keep places for members which peers these are. */

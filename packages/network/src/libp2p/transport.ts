@@ -15,20 +15,18 @@ import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts
 import { closeOrAbort } from './close-or-abort.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
-import { closeIdleConnections } from './idle-connections.ts'
+import { closeIdleConnections, usedBeyondStreams } from './idle-connections.ts'
 import { verifySignature } from './keys.ts'
 import { measureRoundTrip } from './ping.ts'
 import { knockAt } from './knock.ts'
-import { protocolsOf } from './protocols-of.ts'
+import type { Punching } from './punch/punching.ts'
+import { unspoken } from './protocols-of.ts'
 import { dialDirectly } from './relay/dial-directly.ts'
-import { directFirst, pathOf, payerOf, relaysIn } from './relay/path.ts'
+import { directFirst, pathOf, payerOf } from './relay/path.ts'
 import type { RelayedConnections } from './relay/relayed-connections.ts'
 import type { SpeedUp } from './speed-ups/report.ts'
 import { createStreamChannel } from './stream-channel.ts'
 import type { HeardListener, Libp2pTransport, Libp2pTransportParts, SwarmNode } from './transport-parts.ts'
-
-/** Two attempts: simultaneous dials can make two connections, of which one is closed while a stream opens on it. */
-const openAttempts = 2
 
 export class Libp2pNodeTransport implements Libp2pTransport {
   readonly peerId: string
@@ -48,6 +46,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #direct: DirectChannels | null
   readonly #standings: Standings
   readonly #relayed: RelayedConnections | null
+  readonly #punching: Punching | null
   readonly #timers: Timer[] = []
   #closing: Promise<void> | undefined
 
@@ -60,14 +59,13 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#direct = parts.direct
     this.#standings = parts.standings
     this.#relayed = parts.relayed
+    this.#punching = parts.punching
     parts.admission?.onEnded((peerId) => this.#evict(peerId))
     const { direct } = parts
-    const inUse = (peer: string): boolean =>
-      (direct?.count(peer) ?? 0) > 0 ||
-      parts.relay?.holds(peer) === true ||
-      relaysIn(this.addresses()).has(peer)
     if (parts.directory !== null)
-      this.#timers.push(closeIdleConnections(parts.node, parts.clock, parts.logger, inUse))
+      this.#timers.push(
+        closeIdleConnections(parts.node, parts.clock, parts.logger, (peer) => usedBeyondStreams(parts, peer)),
+      )
     this.#timers.push(parts.lost.start(parts.clock, parts.logger))
     this.#node = parts.node
     this.#privateKey = parts.privateKey
@@ -77,6 +75,9 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#policy = parts.policy
     this.addresses = parts.addresses
     this.prefer = parts.prefer
+    const { punching } = parts
+    if (punching !== null)
+      this.#serve(protocols.punch, (channel) => punching.answer(channel, parts.addresses()))
     if (direct === null) return
     parts.node.addEventListener('peer:disconnect', (event) => direct.forget(event.detail.toString()))
     this.#serve(protocols.direct, (channel, address) => direct.answer(channel, address))
@@ -113,12 +114,8 @@ export class Libp2pNodeTransport implements Libp2pTransport {
       } catch (error) {
         if (options.signal.aborted) throw options.signal.reason
         if (isUnsupportedProtocol(error))
-          throw wrongVersion(
-            peerId,
-            protocol,
-            await protocolsOf(this.#node, connection, this.#logger, options.signal),
-          )
-        if (attempt === openAttempts || connection.status === 'open')
+          throw await unspoken(this.#node, connection, protocol, this.#logger, options.signal)
+        if (attempt === limits.openAttempts || connection.status === 'open')
           throw peerVanished(peerId, `did not open ${protocol}`, error)
       }
     }
@@ -178,7 +175,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
 
   path(peerId: string): PeerPath | null {
     const connection = this.#connections(peerId)[0]
-    return connection === undefined ? null : pathOf(connection)
+    return connection === undefined ? null : (this.#punching?.pathOf(connection) ?? pathOf(connection))
   }
 
   async upgrade(peerId: string, { signal }: { signal: AbortSignal }): Promise<void> {
@@ -188,6 +185,10 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   async knock(peerId: string, address: string, { signal }: { signal: AbortSignal }): Promise<boolean> {
     this.#requireOpen()
     return knockAt(this.#connections(peerId)[0]?.remoteAddr, address, signal)
+  }
+
+  async punch(peerId: string, { signal }: { signal: AbortSignal }): Promise<void> {
+    await this.#punching?.punch(peerId, this.open.bind(this), this.addresses(), signal)
   }
 
   async reserve(relay: string): Promise<void> {
@@ -207,10 +208,8 @@ export class Libp2pNodeTransport implements Libp2pTransport {
       if (refused !== null) return stream.abort(refused)
       serve(this.#channelOf(stream, connection, 'acceptor'), ipOf(connection.remoteAddr))
     }
-    const options = {
-      maxInboundStreams: limits.channelsPerProtocol,
-      maxOutboundStreams: limits.channelsPerProtocol,
-    }
+    const most = limits.channelsPerProtocol
+    const options = { maxInboundStreams: most, maxOutboundStreams: most }
     // The handler is in place when this returns; the promise only covers the update of peers that have identified this one.
     this.#node.handle(protocol, onStream, options).catch((error: unknown) => {
       this.#logger.warn('protocol-unannounced', { protocol, reason: messageOf(error) })
@@ -289,7 +288,9 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   async #stop(): Promise<void> {
     for (const timer of this.#timers) timer.cancel()
     this.#direct?.close()
+    this.#punching?.close()
     await this.#node.stop()
+    this.#punching?.cleanUp()
     stopAddressTimer(this.#node)
   }
 

@@ -12,6 +12,7 @@ import { swarmLimits } from '../limits.ts'
 import type { Scope } from '../scope.ts'
 import { chooseRelays, farther } from './choose-relays.ts'
 import { DialBacks } from './dial-back.ts'
+import { PathPunches } from './punch-paths.ts'
 import { serveDialBacks } from './serve-dial-backs.ts'
 import { PathUpgrades } from './upgrade-paths.ts'
 
@@ -52,6 +53,7 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
   const { clock, logger, transport, membership } = dependencies
   let told = toldAddresses(transport).join()
   const upgrades = new PathUpgrades(clock, logger, transport)
+  const punches = new PathPunches(clock, logger, transport)
   const dialBacks = new DialBacks(dependencies)
   const believed = (addresses: readonly string[]): readonly string[] => dialBacks.believed(addresses)
   const isMember = (peer: string): boolean =>
@@ -59,8 +61,9 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
   serveDialBacks({ ...dependencies, isMember })
   const turn = async (): Promise<void> => {
     const others = aliveOthers(dependencies).map(({ record }) => record)
-    // Neither is awaited: a dial that nobody answers must not delay a slot.
+    // None is awaited: a dial that nobody answers must not delay a slot.
     void upgrades.turn(others)
+    void punches.turn(others)
     void dialBacks.turn(
       transport.addresses(),
       others.map(({ peerId }) => peerId),

@@ -9,12 +9,19 @@ export function withPaths(status: SwarmStatus, transport: Pick<Transport, 'path'
 
 function pathOf(peer: PeerStatus, transport: Pick<Transport, 'path'>): Pick<PeerStatus, 'path'> {
   const path = peer.self ? null : (transport.path?.(peer.peer) ?? null)
-  return path === null ? {} : { path: { ...path, why: whyOf(path.kind, peer.addresses) } }
+  if (path === null) return {}
+  const { kind, relay, why } = path
+  const reason = whyOf(kind, peer.addresses)
+  return {
+    path: { kind, relay, why: why === undefined ? reason : `${reason}; through both routers: ${why}` },
+  }
 }
 
 /** Why a connection takes its way, as far as the addresses that the other peer tells show it. */
-export function whyOf(kind: 'direct' | 'relayed', addresses: readonly string[]): string {
+export function whyOf(kind: 'direct' | 'punched' | 'relayed', addresses: readonly string[]): string {
   if (kind === 'direct') return 'one of the two could dial the other'
+  if (kind === 'punched')
+    return 'both sent packets to each other at once, which their routers let in as answers'
   return addresses.every(isRelayed)
     ? 'it tells only addresses through relays, so nobody can dial it'
     : 'no other address of the two could be dialled from the other side'

@@ -8,10 +8,14 @@ import { isRelayed, relayIn } from './reach.ts'
 export const relaysIn = (addresses: readonly string[]): ReadonlySet<string> =>
   new Set(addresses.flatMap((address) => relayIn(address) ?? []))
 
+/** Whether an address is the end of a connection through the routers of both peers: it cannot be dialled. */
+export const isPunched = (address: string): boolean => address.includes('/webrtc')
+
 /** The way that a connection takes. */
 export function pathOf({ remoteAddr }: Pick<Connection, 'remoteAddr'>): PeerPath {
   const address = remoteAddr.toString()
-  return isRelayed(address) ? { kind: 'relayed', relay: relayIn(address) } : { kind: 'direct', relay: null }
+  if (isRelayed(address)) return { kind: 'relayed', relay: relayIn(address) }
+  return { kind: isPunched(address) ? 'punched' : 'direct', relay: null }
 }
 
 /** The account of a stranger's connection: its network, or one account for all strangers behind a relay; see `accountOf`. */

@@ -83,6 +83,7 @@ export async function openConnection(
       ? {}
       : { direct: { protocols: [protocols.session, protocols.group], random: dependencies.random } }),
     relay: options.serveDirectory && !directoryOnly,
+    ...(directoryOnly ? {} : { punch: { random: dependencies.random } }),
     directory: { rules: hardwareRules, serve: options.serveDirectory },
     ...(options.lan ? { mdns: { serviceTag } } : {}),
     ...(admission === null ? {} : { admission }),
