@@ -146,9 +146,9 @@ async function answer(play: Play, question: Question, guest: string): Promise<re
   if (apart !== null) wrong.push(`other tokens than those of one process from token ${apart} on`)
   if (!isDisturbed) return wrong
   if (isOver) wrong.push('the answer was over before anything happened')
-  // Between the homes nothing is lost with the relay; the client, which is not punched, may have been connected through it.
-  if (result.failovers === 0 && (layout.killed === undefined || layout.punched === undefined))
-    wrong.push('nobody was lost')
+  // A punched path does not notice that the relay is gone.
+  const mayGoOn = layout.killed !== undefined && layout.punched !== undefined
+  if (result.failovers === 0 && !mayGoOn) wrong.push('nobody was lost')
   await untilPathsAre(play, layout.cut !== undefined)
   if (layout.moved !== undefined) wrong.push(...(await sleepElsewhere(play, layout.moved)))
   return wrong

@@ -86,10 +86,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   const own = new OwnAddresses()
   const sockets = new PacedSockets(new PacedReads(new LoopTime(clock, atEndOfTurn), clock))
   const lost = new LostAddresses(interfaceAddresses)
-  const watch = (connection: unknown): void => {
-    sockets.watch(connection)
-    lost.watch(connection)
-  }
+  const watch = watchingAll(sockets, lost)
   const punching = punchingOf(options, policy, dials, watch)
   let node: SwarmNode
   try {
@@ -157,6 +154,13 @@ const directoryFor = (
   directory === undefined
     ? null
     : joinDirectory(directory, createShelf(clock), peerIdOfKey(privateKey), standings)
+
+/** Shows a raw connection to all that look at it before anything is read. */
+const watchingAll =
+  (...parts: readonly { watch(connection: unknown): void }[]) =>
+  (connection: unknown): void => {
+    for (const part of parts) part.watch(connection)
+  }
 
 /** What goes on beside a node that has started. */
 async function attend(

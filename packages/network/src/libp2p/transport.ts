@@ -61,7 +61,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#relayed = parts.relayed
     this.#punching = parts.punching
     parts.admission?.onEnded((peerId) => this.#evict(peerId))
-    const { direct } = parts
+    const { direct, punching } = parts
     if (parts.directory !== null)
       this.#timers.push(
         closeIdleConnections(parts.node, parts.clock, parts.logger, (peer) => usedBeyondStreams(parts, peer)),
@@ -75,7 +75,6 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#policy = parts.policy
     this.addresses = parts.addresses
     this.prefer = parts.prefer
-    const { punching } = parts
     if (punching !== null)
       this.#serve(protocols.punch, (channel) => punching.answer(channel, parts.addresses()))
     if (direct === null) return
