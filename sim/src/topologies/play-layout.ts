@@ -7,7 +7,7 @@ import { systemClock } from '@shoal/host/node'
 import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 import { firstDifference } from '../kills/answer.ts'
-import type { Layout, MachinePlan } from './layouts.ts'
+import { pathBetween, type Layout, type MachinePlan } from './layouts.ts'
 import { countIdle } from './idle.ts'
 import { createLab, type Lab } from './namespaces.ts'
 
@@ -245,15 +245,11 @@ async function untilPathsAre({ lab, layout, running: byName, say }: Play, isCut 
       const status = await statusOf(lab, from)
       for (const to of running) {
         if (to === from) continue
-        const [a, b] = [from.plan.name, to.plan.name]
+        const pair = [from.plan.name, to.plan.name]
         const path = status?.peers.find(({ peer }) => peer === to.ready.peerId)?.path
-        const joins = (pair: readonly string[]): boolean => pair.includes(a) && pair.includes(b)
-        const through = isCut ? 'relayed' : 'punched'
-        const other = (layout.punched ?? []).some(joins) ? through : 'direct'
-        const wanted = layout.relayed.some(joins) ? 'relayed' : other
         const is = path?.kind ?? 'not connected'
-        const told = `${a}–${b} ${is}`
-        if (is === wanted) found.right.push(told)
+        const told = `${pair.join('–')} ${is}`
+        if (is === pathBetween(layout, pair, isCut)) found.right.push(told)
         else found.wrong.push(path === undefined ? told : `${told} (${path.why})`)
       }
     }
