@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { every, silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import { connectClient } from '@shoal/swarm/node'
-import { startNodeProcess } from 'shoal/node-process'
+import { startNodeProcess, type NodeProcess } from 'shoal/node-process'
 import { benchPrompt } from '../settings.ts'
 import { ownBytes } from './own-bytes.ts'
 
@@ -22,7 +22,7 @@ export interface StreamedFigures {
 
 /**
  * A node that serves all blocks of a model whose weights are eight times its budget. It is started twice: the first one packs
- * the model, and what packing leaves with the allocator is not measured.
+ * the model and gives the client its embedding, and what both leave with the allocator is not measured.
  * @param wholeBytes of the weights of all blocks
  */
 export async function measureStreaming(
@@ -33,10 +33,16 @@ export async function measureStreaming(
   const budgetBytes = Math.floor(wholeBytes / spansPerBudget)
   const options = ['--model', model, '--stream-weights', '--memory', `${Math.floor(budgetBytes / 1024)}KiB`]
   const start = () => startNodeProcess([...options, '--threads', '1', '--data', join(folder, 'streaming')])
-  const packing = start()
-  await packing.ready
-  await packing.stop()
-  const node = start()
+  await answerOf(start(), folder, 1)
+  return { budgetBytes, ...(await answerOf(start(), folder, tokens)) }
+}
+
+/** One answer of a node, which is then stopped. */
+async function answerOf(
+  node: NodeProcess,
+  folder: string,
+  maxTokens: number,
+): Promise<Omit<StreamedFigures, 'budgetBytes'>> {
   const dependencies = { clock: systemClock, random: systemRandom, logger: silentLogger }
   const address = (await node.ready).addrs[0]!
   const client = await connectClient(dependencies, {
@@ -55,14 +61,14 @@ export async function measureStreaming(
     const startMs = systemClock.nowMs()
     const request = {
       promptIds: benchPrompt(engine.manifest.manifest.config.vocabularySize, promptTokens),
-      maxTokens: tokens,
+      maxTokens,
       ignoreEos: true,
       drafts: false,
       sampling: { ...engine.defaultSampling, temperature: 0 },
     }
     for await (const event of engine.generate(request)) if (event.type === 'token') await look()
-    const tokensPerSecond = (1000 * tokens) / (systemClock.nowMs() - startMs)
-    return { budgetBytes, peakBytes, tokensPerSecond }
+    const tokensPerSecond = (1000 * maxTokens) / (systemClock.nowMs() - startMs)
+    return { peakBytes, tokensPerSecond }
   } finally {
     timer.cancel()
     await client.close()
