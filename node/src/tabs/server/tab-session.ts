@@ -124,7 +124,7 @@ class RunningTab implements TabSession {
       logger.warn('tab-failed', { reason: messageOf(error) })
       this.#tell({ phase: 'failed', reason: messageOf(error) })
       // What has been told goes out before the end.
-      await sleep(clock, tabLimits.lastWordMs)
+      if (!ended.aborted) await sleep(clock, tabLimits.lastWordMs)
       this.#socket.end(new ShoalError('not-ready', messageOf(error)))
     } finally {
       const ending = this.#leaving ? this.#peer?.close() : this.#peer?.vanish()
