@@ -51,15 +51,6 @@ test('the script of fish offers options behind their command only', () => {
   )
 })
 
-test('options of one name take the same choices everywhere, as the script of bash assumes', () => {
-  const seen = new Map<string, string>()
-  for (const { long, choices, takesValue } of whole.flatMap(({ options }) => options)) {
-    const kind = JSON.stringify([choices, takesValue])
-    expect([long, seen.get(long) ?? kind]).toEqual([long, kind])
-    seen.set(long, kind)
-  }
-})
-
 const found = (shell: string): boolean => spawnSync(shell, ['-c', 'exit 0']).status === 0
 
 describe.each(shells)('%s', (shell) => {
@@ -81,6 +72,10 @@ test.skipIf(!found('bash')).each([
   ['bench memb', 'membership'],
   ['model p', 'pull'],
   ['up --data ', ''],
+  // One name, with a value in one command and without in another.
+  ['up --spare ', ''],
+  ['generate --spare --pla', '--placement'],
+  ['generate --wire ', 'f32 f16 int8'],
 ])('bash completes "shoal %s" to "%s" (needs the shell)', (line, candidates) => {
   const typed = ['shoal', ...line.split(' ')]
   const ask = `COMP_WORDS=(${typed.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${typed.length - 1}; _shoal; echo "\${COMPREPLY[*]}"`

@@ -17,23 +17,23 @@ const brief = (text: string): string => text.split(/[;:(]/)[0]!.trim()
 
 const longs = ({ options }: CommandWords): string[] => options.map(({ long }) => long)
 
-/** Options with a fixed set of values, by name. Two commands never give one name different sets. */
-function choicesByOption(commands: readonly CommandWords[]): Map<string, readonly string[]> {
-  const options = commands.flatMap((command) => command.options)
-  return new Map(
-    options.filter(({ choices }) => choices.length > 0).map(({ long, choices }) => [long, choices]),
+/** Options of all commands that `fits` accepts, each as a pattern of bash with its command: one name may differ by command. */
+const optionsOf = (
+  commands: readonly CommandWords[],
+  fits: (option: OptionWords) => boolean,
+): { readonly pattern: string; readonly option: OptionWords }[] =>
+  commands.flatMap(({ name, options }) =>
+    options.filter(fits).map((option) => ({ pattern: quoted(`${name} ${option.long}`), option })),
   )
-}
 
 /** Whatever the script does not know, such as a file, is left to bash (`-o default`). */
 function bash(commands: readonly CommandWords[]): string {
-  const values = [...choicesByOption(commands)].map(
-    ([long, choices]) => `    ${long}) words=${quoted(choices.join(' '))} ;;`,
+  const values = optionsOf(commands, ({ choices }) => choices.length > 0).map(
+    ({ pattern, option }) => `    ${pattern}) words=${quoted(option.choices.join(' '))} ;;`,
   )
-  const free = commands
-    .flatMap(({ options }) => options)
-    .filter(({ takesValue, choices }) => takesValue && choices.length === 0)
-    .map(({ long }) => long)
+  const free = optionsOf(commands, ({ takesValue, choices }) => takesValue && choices.length === 0).map(
+    ({ pattern }) => pattern,
+  )
   const after = commands.map(
     (command) => `      ${command.name}) words=${quoted([...command.words, ...longs(command)].join(' '))} ;;`,
   )
@@ -41,9 +41,9 @@ function bash(commands: readonly CommandWords[]): string {
 _shoal() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} words=''
   COMPREPLY=()
-  case $previous in
+  case "\${COMP_WORDS[1]} $previous" in
 ${values.join('\n')}
-    ${[...new Set(free)].join('|')}) return ;;
+    ${free.join('|')}) return ;;
     *) if [ "$COMP_CWORD" -eq 1 ]; then
       words=${quoted(commands.map(({ name }) => name).join(' '))}
     else case \${COMP_WORDS[1]} in
