@@ -47,6 +47,9 @@ const latent: ModelConfig = {
 const formats = ['f32', 'int4:32', 'int8:32', 'int4:128', 'int8:128', 'int4:16', 'int8:64', 'int4:32:offset']
 const rowCount = 140
 
+/** Sizes of equal chunks: the plain shape is tried with all, and the others where kernels change (1 row, 4, 32, 128). */
+const sizesOf = { all: [1, 2, 3, 4, 5, 7, 16, 31, 33, 64, 129], some: [1, 4, 5, 33, 129] } as const
+
 const cases = [
   ...Object.keys(shapes).flatMap((shape) =>
     ['f32', 'int4:32', 'int8:32'].map((format) => [shape, format, 'onnx'] as const),
@@ -118,7 +121,7 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
   })
 
   test('one by one and in equal chunks', async () => {
-    for (const size of [1, 2, 3, 4, 5, 7, 16, 31, 33, 64, 129]) await expectSame(whole, chunksOf(size))
+    for (const size of sizesOf[shape === 'llama' ? 'all' : 'some']) await expectSame(whole, chunksOf(size))
   })
 
   test('in any chunks', async () => {
@@ -133,7 +136,7 @@ describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
     })
     await fc.assert(
       fc.asyncProperty(sizes, (given) => expectSame(whole, given)),
-      { numRuns: kind === 'onnx' ? 10 : 3 },
+      { numRuns: shape === 'llama' && kind === 'onnx' ? 10 : 3 },
     )
   })
 
