@@ -164,7 +164,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     }
   }
 
-  /** The open connections to a peer: without a relay first, then the newest, since an older one may be dead at its other end. */
+  /** The open connections to a peer: direct ones first, then the newest, since an older one may be dead at its other end. */
   #connections(peerId: string): Connection[] {
     return this.#node
       .getConnections()

@@ -14,7 +14,7 @@ import { chooseRelays, farther } from './choose-relays.ts'
 import { DialBacks } from './dial-back.ts'
 import { PathPunches } from './punch-paths.ts'
 import { serveDialBacks } from './serve-dial-backs.ts'
-import { PathUpgrades } from './upgrade-paths.ts'
+import { PathUpgrades, type RelayedMember } from './upgrade-paths.ts'
 
 export interface ReachDependencies {
   readonly clock: Clock
@@ -59,11 +59,15 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
   const isMember = (peer: string): boolean =>
     membership.members().some(({ record }) => record.peerId === peer)
   serveDialBacks({ ...dependencies, isMember })
+  /** Where one of the two can dial the other, nothing is punched. */
+  const replaceRelays = async (others: readonly RelayedMember[]): Promise<void> => {
+    await upgrades.turn(others)
+    await punches.turn(others)
+  }
   const turn = async (): Promise<void> => {
     const others = aliveOthers(dependencies).map(({ record }) => record)
     // None is awaited: a dial that nobody answers must not delay a slot.
-    void upgrades.turn(others)
-    void punches.turn(others)
+    void replaceRelays(others)
     void dialBacks.turn(
       transport.addresses(),
       others.map(({ peerId }) => peerId),

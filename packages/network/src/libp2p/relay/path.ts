@@ -24,7 +24,11 @@ export function payerOf(connection: Pick<Connection, 'remoteAddr'>): string | nu
   return address === undefined ? pathOf(connection).relay : accountOf(address)
 }
 
-/** Connections without a relay first, and the newer ones first among those of a kind. */
+const kinds: readonly PeerPath['kind'][] = ['direct', 'punched', 'relayed']
+
+/**
+ * Direct connections first, then those through both routers, then relayed ones; the newer ones first among those of a
+ * kind.
+ */
 export const directFirst = (a: Connection, b: Connection): number =>
-  Number(isRelayed(a.remoteAddr.toString())) - Number(isRelayed(b.remoteAddr.toString())) ||
-  b.timeline.open - a.timeline.open
+  kinds.indexOf(pathOf(a).kind) - kinds.indexOf(pathOf(b).kind) || b.timeline.open - a.timeline.open
