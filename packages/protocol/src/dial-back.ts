@@ -1,9 +1,9 @@
 import { codes } from './codes.ts'
-import { clipMessage, readFields } from './fields.ts'
-import { encodeFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
-import type { Refused } from './hello.ts'
+import { readFields } from './fields.ts'
+import { requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
 import { limits } from './limits.ts'
 import { protocols } from './protocols.ts'
+import { encodeOrRefuse, readRefused, type Refused } from './refused.ts'
 
 /** Asks a member whether it can dial the sender at this address, which must be the one from which the sender is connected. */
 export interface DialBackAsk {
@@ -20,10 +20,7 @@ export interface DialledBack {
 export type DialBackMessage = DialBackAsk | DialledBack | Refused
 
 export function encodeDialBack(message: DialBackMessage): FrameParts {
-  const { type, ...fields } = message
-  if (message.type === 'refused')
-    return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
-  return encodeFrame(codes[type], fields)
+  return encodeOrRefuse(message)
 }
 
 /** @throws {ShoalError} `bad-frame` */
@@ -39,16 +36,8 @@ export function decodeDialBack(bytes: Uint8Array): DialBackMessage {
     case codes['dialled-back']:
       requireNoPayload('dialled-back', payload)
       return { type: 'dialled-back', answered: readFields('dialled-back', header).flag('answered') }
-    case codes.refused: {
-      requireNoPayload('refused', payload)
-      const fields = readFields('refused', header)
-      return {
-        type: 'refused',
-        code: fields.id('code'),
-        message: fields.text('message', limits.maxMessageBytes),
-        definite: fields.flag('definite'),
-      }
-    }
+    case codes.refused:
+      return readRefused({ header, payload })
     default:
       throw unknownCode(protocols.dialBack, code)
   }

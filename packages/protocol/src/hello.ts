@@ -1,8 +1,9 @@
 import { codes } from './codes.ts'
-import { clipMessage, readFields } from './fields.ts'
-import { encodeFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
+import { readFields } from './fields.ts'
+import { requireNoPayload, splitFrame, unknownCode, type FrameParts } from './frame.ts'
 import { limits } from './limits.ts'
 import { protocols } from './protocols.ts'
+import { encodeOrRefuse, readRefused, type Refused } from './refused.ts'
 
 /** The first and only frame in each direction of a hello channel. */
 export interface Hello {
@@ -21,21 +22,9 @@ export interface Hello {
   readonly fetchedBytes?: number
 }
 
-/** Why the peer does not talk to the sender. */
-export interface Refused {
-  readonly type: 'refused'
-  readonly code: string
-  readonly message: string
-  /** Whether a repetition would be refused again. */
-  readonly definite: boolean
-}
-
 /** Encodes a hello or its refusal. */
 export function encodeHello(message: Hello | Refused): FrameParts {
-  const { type, ...fields } = message
-  if (message.type === 'refused')
-    return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
-  return encodeFrame(codes[type], fields)
+  return encodeOrRefuse(message)
 }
 
 /** @throws {ShoalError} `bad-frame` */
@@ -56,16 +45,8 @@ export function decodeHello(bytes: Uint8Array): Hello | Refused {
         ...(fields.has('fetchedBytes') ? { fetchedBytes: fields.integer('fetchedBytes') } : {}),
       }
     }
-    case codes.refused: {
-      requireNoPayload('refused', frame.payload)
-      const fields = readFields('refused', frame.header)
-      return {
-        type: 'refused',
-        code: fields.id('code'),
-        message: fields.text('message', limits.maxMessageBytes),
-        definite: fields.flag('definite'),
-      }
-    }
+    case codes.refused:
+      return readRefused(frame)
     default:
       throw unknownCode(protocols.hello, frame.code)
   }

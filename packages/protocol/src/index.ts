@@ -50,7 +50,8 @@ export type {
   GroupPart,
   OpenGroupSession,
 } from './group/group-messages.ts'
-export { decodeHello, encodeHello, type Hello, type Refused } from './hello.ts'
+export { decodeHello, encodeHello, type Hello } from './hello.ts'
+export type { Refused } from './refused.ts'
 export { limits } from './limits.ts'
 export type { Beat, PeerLoad } from './beat.ts'
 export {

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { messageOf, silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
 import type { Engine } from '@shoal/swarm'
 import { openLocalEngine } from '@shoal/swarm/node'
 import { createComparison } from '../bench/quality/comparison.ts'
 import type { HarnessReport } from '../chaos.ts'
-import { goldenModels, type GoldenModel } from '../processes/golden.ts'
+import { chosenGoldenModels, type GoldenModel } from '../processes/golden.ts'
 
 /*
  * Every golden model with rounded weights beside the same model in float32, which gives the logits of the reference
@@ -120,10 +120,7 @@ export async function chaosMargins(
   count: number,
   report: (line: string) => void,
 ): Promise<HarnessReport> {
-  const data = resolve(process.env['SHOAL_TEST_DATA'] ?? join(import.meta.dirname, '../../../../shared/data'))
-  const models = goldenModels(join(data, '..')).slice(from - 1, from - 1 + count)
-  if (models.length === 0)
-    throw new Error(`no golden models beside ${data}; SHOAL_TEST_DATA names the test data`)
+  const models = chosenGoldenModels(from, count)
   const folder = await mkdtemp(join(tmpdir(), 'shoal-margins-'))
   const failed: HarnessReport['failed'][number][] = []
   const rows = [

@@ -65,6 +65,18 @@ export function goldenModels(folder: string): GoldenModel[] {
 }
 
 /**
+ * `count` of the golden models of the test data, in the order of their names, from the one of the number `from` on.
+ * @throws {Error} when there is none
+ */
+export function chosenGoldenModels(from: number, count: number): ReturnType<typeof goldenModels> {
+  const data = resolve(process.env['SHOAL_TEST_DATA'] ?? join(import.meta.dirname, '../../../../shared/data'))
+  const models = goldenModels(join(data, '..')).slice(from - 1, from - 1 + count)
+  if (models.length === 0)
+    throw new Error(`no golden models beside ${data}; SHOAL_TEST_DATA names the test data`)
+  return models
+}
+
+/**
  * Runs the harness for `npm run chaos -- golden`.
  * @param from of the models, in the order of their names, the first to play
  * @param count of the models to play
@@ -74,10 +86,7 @@ export async function chaosGolden(
   count: number,
   report: (line: string) => void,
 ): Promise<HarnessReport> {
-  const data = resolve(process.env['SHOAL_TEST_DATA'] ?? join(import.meta.dirname, '../../../../shared/data'))
-  const models = goldenModels(join(data, '..')).slice(from - 1, from - 1 + count)
-  if (models.length === 0)
-    throw new Error(`no golden models beside ${data}; SHOAL_TEST_DATA names the test data`)
+  const models = chosenGoldenModels(from, count)
   const failed: HarnessReport['failed'][number][] = []
   let tokens = 0
   for (const [index, model] of models.entries()) {

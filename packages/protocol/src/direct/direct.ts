@@ -1,16 +1,9 @@
 import { codes } from '../codes.ts'
-import { clipMessage, readFields, type Fields } from '../fields.ts'
-import {
-  badFrame,
-  encodeFrame,
-  requireNoPayload,
-  splitFrame,
-  unknownCode,
-  type FrameParts,
-} from '../frame.ts'
+import { readFields, type Fields } from '../fields.ts'
+import { badFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from '../frame.ts'
 import { limits } from '../limits.ts'
-import type { Refused } from '../hello.ts'
 import { protocols } from '../protocols.ts'
+import { encodeOrRefuse, readRefused, type Refused } from '../refused.ts'
 
 /** Asks for a channel over a TCP socket of its own. Answered by an offer or `refused`. */
 export interface DirectAsk {
@@ -36,10 +29,7 @@ export type DirectMessage = DirectAsk | DirectOffer | Refused
 
 /** Encodes a request for a direct channel, its offer or its refusal. */
 export function encodeDirect(message: DirectMessage): FrameParts {
-  const { type, ...fields } = message
-  if (message.type === 'refused')
-    return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
-  return encodeFrame(codes[type], fields)
+  return encodeOrRefuse(message)
 }
 
 /** @throws {ShoalError} `bad-frame` */
@@ -54,16 +44,8 @@ export function decodeDirect(bytes: Uint8Array): DirectMessage {
       const fields = readFields('direct-offer', header)
       return { type: 'direct-offer', ...readOffer('direct-offer', fields) }
     }
-    case codes.refused: {
-      requireNoPayload('refused', payload)
-      const fields = readFields('refused', header)
-      return {
-        type: 'refused',
-        code: fields.id('code'),
-        message: fields.text('message', limits.maxMessageBytes),
-        definite: fields.flag('definite'),
-      }
-    }
+    case codes.refused:
+      return readRefused({ header, payload })
     default:
       throw unknownCode(protocols.direct, code)
   }

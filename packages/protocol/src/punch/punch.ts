@@ -1,16 +1,9 @@
 import { codes } from '../codes.ts'
-import { clipMessage, readFields } from '../fields.ts'
-import {
-  badFrame,
-  encodeFrame,
-  requireNoPayload,
-  splitFrame,
-  unknownCode,
-  type FrameParts,
-} from '../frame.ts'
-import type { Refused } from '../hello.ts'
+import { readFields } from '../fields.ts'
+import { badFrame, requireNoPayload, splitFrame, unknownCode, type FrameParts } from '../frame.ts'
 import { limits } from '../limits.ts'
 import { protocols } from '../protocols.ts'
+import { encodeOrRefuse, readRefused, type Refused } from '../refused.ts'
 
 /**
  * One end of a connection that two peers open at once through their routers (ICE, RFC 8445). Nothing in it authenticates
@@ -43,10 +36,7 @@ export type PunchMessage = PunchOffer | PunchAnswer | PunchGo | Refused
 
 /** Encodes an offer, its answer or its refusal. */
 export function encodePunch(message: PunchMessage): FrameParts {
-  const { type, ...fields } = message
-  if (message.type === 'refused')
-    return encodeFrame(codes[type], { ...fields, message: clipMessage(message.message) })
-  return encodeFrame(codes[type], fields)
+  return encodeOrRefuse(message)
 }
 
 /** @throws {ShoalError} `bad-frame` */
@@ -63,16 +53,8 @@ export function decodePunch(bytes: Uint8Array): PunchMessage {
       requireNoPayload('punch-go', payload)
       readFields('punch-go', header)
       return { type: 'punch-go' }
-    case codes.refused: {
-      requireNoPayload('refused', payload)
-      const fields = readFields('refused', header)
-      return {
-        type: 'refused',
-        code: fields.id('code'),
-        message: fields.text('message', limits.maxMessageBytes),
-        definite: fields.flag('definite'),
-      }
-    }
+    case codes.refused:
+      return readRefused({ header, payload })
     default:
       throw unknownCode(protocols.punch, code)
   }

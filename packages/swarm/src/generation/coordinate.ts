@@ -58,7 +58,9 @@ async function open(dependencies: CoordinateDependencies, scope: Scope): Promise
   const { config } = manifest.manifest
   scope.onClose(() => vocabulary.release())
   const { embedding, head } = vocabulary.for(0)
-  const ownMs = await timeCoordinatorWork(dependencies.clock, embedding, head)
+  // The timed tokens are greedy: of a peer, one logit comes for each.
+  const timed = vocabulary.for(1)
+  const ownMs = await timeCoordinatorWork(dependencies.clock, timed.embedding, timed.head)
   const { replacementWaitMs, audits } = dependencies
   const coordinator = createCoordinator(dependencies, {
     ...(replacementWaitMs !== undefined && { times: { replacementWaitMs } }),

@@ -193,14 +193,13 @@ async function start(
 function serveOthers(
   dependencies: SystemDependencies,
   { transport, store, manifest, entry }: JoinedModel,
-  { membership, memory }: Member,
+  { memory }: Member,
   device: Device,
   scope: Scope,
 ): void {
   // Whoever has come through the door of a private swarm was invited.
-  const isKnown = (peer: string): boolean =>
-    entry.admission !== null || membership.members().some(({ record }) => record.peerId === peer)
-  serveThinClients({ ...dependencies, transport, store, manifest, device, memory, isKnown }, scope)
+  const isAdmitted = (): boolean => entry.admission !== null
+  serveThinClients({ ...dependencies, transport, store, manifest, device, memory, isAdmitted }, scope)
 }
 
 const waysIn = ({ bootstrap = [], join }: NodeOptions): string[] => [...bootstrap, ...join]

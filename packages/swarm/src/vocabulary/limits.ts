@@ -9,10 +9,10 @@ export const vocabularyLimits = {
    * `answerBytes`. One client decodes one row at a time.
    */
   served: { total: 16, perPeer: 2, perNetwork: 4 },
-  /** Rows of the embedding for strangers of one network. They are read from the disk, as pieces of weights are. */
+  /** Rows of the embedding for the peers of one network in an open swarm. They are read from the disk, as pieces of weights are. */
   embeddings: { atOnce: 256, everyMs: 10, networksMax: 4096 },
   /**
-   * Logits for strangers of one network: fifty tokens a second. The head of a 1B model takes 7 ms, so that they have a
+   * Logits for the peers of one network in an open swarm: fifty tokens a second. The head of a 1B model takes 7 ms, so that they have a
    * third of the computing thread at the most; over sessions they have as much.
    */
   logits: { atOnce: 64, everyMs: 20, networksMax: 4096 },

@@ -1,4 +1,4 @@
-import { createSerialQueue, isErrorCode, messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
+import { asFailure, createSerialQueue, messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
 import type { ModelConfig } from '@shoal/model'
 import type { Channel, Transport } from '@shoal/network'
 import {
@@ -11,6 +11,7 @@ import {
 } from '@shoal/protocol'
 import { createPieceSlots } from '../weights/blobs/serving/piece-slots.ts'
 import { RequestPace } from '../weights/blobs/serving/request-pace.ts'
+import { taken } from '../weights/blobs/serving/taken.ts'
 import { packBest } from './best-logits.ts'
 import { rowsWithin, vocabularyLimits } from './limits.ts'
 import type { Vocabulary } from './vocabulary.ts'
@@ -22,11 +23,13 @@ export interface ServeVocabularyDependencies {
   readonly config: Pick<ModelConfig, 'hiddenSize' | 'vocabularySize'>
   /** Loads embedding and head at the first request; called again when that has failed. */
   open(): Promise<Vocabulary>
-  /** Whether a peer is a member of the swarm or was admitted to it: its requests wait for no pace. */
-  isKnown(peer: string): boolean
+  /** Whether a peer was admitted to a private swarm: its requests wait for no pace. In an open one anybody may be a member. */
+  isAdmitted(peer: string): boolean
 }
 
 type Request = EmbedRequest | LogitsRequest
+
+const answers = { what: 'answer', withinMs: vocabularyLimits.takeAnswerMs } as const
 
 /**
  * Computes embedding and head for clients of thin placement. Requests of a channel are answered one after the other; an
@@ -49,7 +52,7 @@ export function serveVocabulary(dependencies: ServeVocabularyDependencies): void
         const network = transport.networkOf?.(remotePeer) ?? null
         const pace = message.type === 'embed' ? embeddings : logits
         // A peer without a network is of this machine.
-        if (network !== null && !dependencies.isKnown(remotePeer))
+        if (network !== null && !dependencies.isAdmitted(remotePeer))
           await pace.turn(network, remotePeer, () => channel.closed)
         const giveBack = await slots.take(remotePeer, network)
         try {
@@ -82,10 +85,7 @@ async function answer(
   } catch (error) {
     if (error instanceof ShoalError && error.code === 'bad-frame') throw error
     dependencies.logger.warn('vocabulary-failed', { peer: channel.remotePeer, reason: messageOf(error) })
-    const code =
-      error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
-        ? error.code
-        : 'internal'
+    const { code } = asFailure(error)
     const sentence = `this peer could not compute ${message.type === 'embed' ? 'the embedding' : 'the head'}`
     await channel.send(...encodeVocabulary({ type: 'vocabulary-failed', request, code, message: sentence }))
     return
@@ -93,6 +93,7 @@ async function answer(
   await taken(
     channel,
     dependencies.clock,
+    answers,
     channel.send(...encodeVocabulary({ type: 'vocabulary-rows', request, rows }, bytes)),
   )
 }
@@ -128,18 +129,3 @@ async function compute(
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
-
-/** Waits for an answer to leave; a peer that does not take it must not keep its place. */
-async function taken(channel: Channel, clock: Clock, leaving: Promise<void>): Promise<void> {
-  const { takeAnswerMs } = vocabularyLimits
-  const timer = clock.after(takeAnswerMs, () =>
-    channel.abort(
-      new ShoalError('deadline-passed', `${channel.remotePeer} took no answer for ${takeAnswerMs} ms`),
-    ),
-  )
-  try {
-    await leaving
-  } finally {
-    timer.cancel()
-  }
-}

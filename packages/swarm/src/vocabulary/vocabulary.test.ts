@@ -51,7 +51,7 @@ function world(names: readonly string[], liars: readonly string[] = []) {
       logger: silentLogger,
       config,
       open: () => state.open(),
-      isKnown: () => false,
+      isAdmitted: () => false,
     })
     asker.learn(name, transport.addresses())
     return { name, transport, calls, state }
@@ -173,13 +173,18 @@ test.each([
   expect(opened).toBe(false)
 })
 
-test('strangers of one network wait for the pace, members and peers of this machine do not', async () => {
+test('peers of one network wait for the pace, invited ones and those of this machine do not', async () => {
   const time = new VirtualTime('pace')
   const { clock } = time
   const network = createMemoryNetwork({ clock, random: seededRandom(3) })
   const holder = network.createTransport('holder')
   const calls = { embed: 0, logits: 0 }
-  const where: Readonly<Record<string, string | null>> = { one: 'net', two: 'net', member: 'net', here: null }
+  const where: Readonly<Record<string, string | null>> = {
+    one: 'net',
+    two: 'net',
+    invited: 'net',
+    here: null,
+  }
   serveVocabulary({
     transport: {
       handle: (...handler) => holder.handle(...handler),
@@ -189,7 +194,7 @@ test('strangers of one network wait for the pace, members and peers of this mach
     logger: silentLogger,
     config,
     open: async () => exact(calls),
-    isKnown: (peer) => peer === 'member',
+    isAdmitted: (peer) => peer === 'invited',
   })
   const answered = new Map<string, number>()
   for (const name of Object.keys(where)) {
@@ -205,7 +210,7 @@ test('strangers of one network wait for the pace, members and peers of this mach
   const ofStrangers = (): number => (answered.get('one') ?? 0) + (answered.get('two') ?? 0)
   const { atOnce, everyMs } = vocabularyLimits.logits
   const isDone = (name: string): boolean => answered.get(name) === 40
-  const soonMs = await time.until(() => isDone('member') && isDone('here'), 100)
+  const soonMs = await time.until(() => isDone('invited') && isDone('here'), 100)
   expect(ofStrangers()).toBeLessThanOrEqual(atOnce + 1 + soonMs / everyMs)
   const moreMs = await time.until(() => ofStrangers() === 80, 1_000)
   expect(soonMs + moreMs).toBeGreaterThanOrEqual((80 - atOnce - 1) * everyMs)

@@ -29,10 +29,9 @@ export function dequantiseRows(
   checkBytes(scale, rows * blocks * 4, 'scale')
   const scales = floatsOf(scale)
   const values = new Float32Array(rows * columns)
-  if (format.offsets === true) {
-    checkBytes(offset, rows * blocks * 4, 'offset')
-    expandWithOffsets(values, weight, { scales, offsets: floatsOf(offset) }, columns, blockSize)
-  } else if (format.weights === 'int4') expandInt4(values, weight, scales, columns, blockSize)
+  if (format.offsets === true) checkBytes(offset, rows * blocks * 4, 'offset')
+  const offsets = format.offsets === true ? floatsOf(offset) : null
+  if (format.weights === 'int4') expandInt4(values, weight, { scales, offsets }, columns, blockSize)
   else expandInt8(values, weight, scales, columns, blockSize)
   return values
 }
@@ -44,10 +43,11 @@ function floatsOf(bytes: Uint8Array): Float32Array {
     : new Float32Array(new Uint8Array(bytes).buffer)
 }
 
-function expandWithOffsets(
+/** @param offsets added to the values of each block; null where there are none */
+function expandInt4(
   values: Float32Array,
   weight: Uint8Array,
-  { scales, offsets }: { readonly scales: Float32Array; readonly offsets: Float32Array },
+  { scales, offsets }: { readonly scales: Float32Array; readonly offsets: Float32Array | null },
   columns: number,
   blockSize: number,
 ): void {
@@ -58,25 +58,8 @@ function expandWithOffsets(
       const byte = weight[row * rowBytes + (k >> 1)] as number
       const code = (k & 1) === 0 ? byte & 15 : byte >> 4
       const block = row * blocks + Math.floor(k / blockSize)
-      values[out] = (code - 8) * (scales[block] as number) + (offsets[block] as number)
-    }
-  }
-}
-
-function expandInt4(
-  values: Float32Array,
-  weight: Uint8Array,
-  scales: Float32Array,
-  columns: number,
-  blockSize: number,
-): void {
-  const blocks = Math.ceil(columns / blockSize)
-  const rowBytes = (blocks * blockSize) / 2
-  for (let out = 0, row = 0; out < values.length; row++) {
-    for (let k = 0; k < columns; k++, out++) {
-      const byte = weight[row * rowBytes + (k >> 1)] as number
-      const code = (k & 1) === 0 ? byte & 15 : byte >> 4
-      values[out] = (code - 8) * (scales[row * blocks + Math.floor(k / blockSize)] as number)
+      const value = (code - 8) * (scales[block] as number)
+      values[out] = offsets === null ? value : value + (offsets[block] as number)
     }
   }
 }

@@ -1,9 +1,10 @@
-import { createSerialQueue, ShoalError, isErrorCode, messageOf, type Clock, type Logger } from '@shoal/host'
+import { asFailure, createSerialQueue, ShoalError, messageOf, type Clock, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { decodeBlob, encodeBlob, limits, protocols, type BlobRequest } from '@shoal/protocol'
 import { blobLimits } from './limits.ts'
 import { createPieceSlots } from './serving/piece-slots.ts'
 import { RequestPace } from './serving/request-pace.ts'
+import { taken } from './serving/taken.ts'
 
 /** Content by name: `manifest`, or the sha256 of an asset or packed tensor. Implemented over a packed folder. */
 export interface BlobSource {
@@ -11,6 +12,8 @@ export interface BlobSource {
   size(blob: string): number | null
   read(blob: string, offset: number, length: number): Promise<Uint8Array>
 }
+
+const weights = { what: 'weights', withinMs: blobLimits.takePieceMs } as const
 
 /**
  * Gives other peers the weights this one holds, piece by piece. Requests of a channel are answered one after the other: an
@@ -40,7 +43,7 @@ export function serveBlobs(
         if (channel.closed) return
         const giveBack = await slots.take(remotePeer, network)
         try {
-          if (!channel.closed) await taken(channel, clock, answer(channel, source, message))
+          if (!channel.closed) await taken(channel, clock, weights, answer(channel, source, message))
         } finally {
           giveBack()
         }
@@ -55,23 +58,6 @@ export function serveBlobs(
     }
     channel.onFrame((frame) => requests.run(() => answerNext(frame)))
   })
-}
-
-/** Waits for an answer to leave; a peer that does not take it must not keep its place. */
-async function taken(channel: Channel, clock: Clock, leaving: Promise<void>): Promise<void> {
-  const timer = clock.after(blobLimits.takePieceMs, () =>
-    channel.abort(
-      new ShoalError(
-        'deadline-passed',
-        `${channel.remotePeer} took no weights for ${blobLimits.takePieceMs} ms`,
-      ),
-    ),
-  )
-  try {
-    await leaving
-  } finally {
-    timer.cancel()
-  }
 }
 
 async function answer(channel: Channel, source: BlobSource, request: BlobRequest): Promise<void> {
@@ -90,11 +76,7 @@ async function answer(channel: Channel, source: BlobSource, request: BlobRequest
   try {
     bytes = await source.read(request.blob, request.offset, Math.min(request.length, total - request.offset))
   } catch (error) {
-    const code =
-      error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code)
-        ? error.code
-        : 'internal'
-    return refuse(code, 'this peer could not read the blob')
+    return refuse(asFailure(error).code, 'this peer could not read the blob')
   }
   return channel.send(
     ...encodeBlob({ type: 'chunk', request: request.request, offset: request.offset, total }, bytes),
