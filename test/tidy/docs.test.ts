@@ -104,3 +104,12 @@ test('every bench that can be measured can be named after shoal bench, and the o
   expect(named.length).toBeGreaterThan(10)
   expect(named).toEqual(namesIn('sim/src/bench.ts'))
 })
+
+test('docs/protocol.md has a section for each protocol', () => {
+  const page = read('docs/protocol.md')
+  const ids = [...read('packages/protocol/src/protocols.ts').matchAll(/[`'](\/shoal\/[a-z-]+)/g)].map(
+    ([, id]) => id,
+  )
+  expect(ids.length).toBeGreaterThan(10)
+  expect(ids.filter((id) => !new RegExp(`^## ${id}[/:]`, 'm').test(page))).toEqual([])
+})

@@ -28,6 +28,10 @@ const openersFirstBytes: Readonly<Record<string, number>> = {
   [protocols.dialBack]: limits.firstCreditBytes,
   // Evidence and its answer, some KiB each.
   [protocols.audit]: 2 * limits.firstCreditBytes,
+  // An offer of some 300 bytes, and the word to begin.
+  [protocols.punch]: limits.firstCreditBytes,
+  // All acts of the admins in one frame: 1,024 of at most 512 bytes.
+  [protocols.charter]: 6 * limits.firstCreditBytes,
   // Two frames of some 100 bytes.
   [protocols.pair]: limits.firstCreditBytes,
   // Words in frames of 64 KiB, several under way; beats.
