@@ -3,7 +3,7 @@
  * of stdout is one JSON object. Progress goes to stderr.
  */
 import { parseArgs } from 'node:util'
-import { dataDirectory, exitWithParent } from '@shoal/host/node'
+import { dataDirectory, endWhenReaderIsGone, exitWithParent } from '@shoal/host/node'
 import { messageOf } from '@shoal/host'
 import { benchAllreduce } from './bench/allreduce.ts'
 import { benchAudit } from './bench/audit.ts'
@@ -107,6 +107,7 @@ async function main(): Promise<number> {
 }
 
 if (process.connected) exitWithParent()
+endWhenReaderIsGone()
 try {
   process.exitCode = await main()
 } catch (error) {

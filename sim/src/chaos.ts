@@ -25,6 +25,7 @@
  */
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
+import { endWhenReaderIsGone } from '@shoal/host/node'
 import { chaosAgreement } from './churn/agreement.ts'
 import { churnGroups, churnMembership } from './churn/membership.ts'
 import { chaosDrafts, chaosPrefixes, chaosSim, chaosTight } from './churn/sim.ts'
@@ -136,6 +137,7 @@ async function main(): Promise<number> {
   return result.failed.length === 0 ? 0 : 1
 }
 
+endWhenReaderIsGone()
 try {
   process.exitCode = await main()
 } catch (error) {

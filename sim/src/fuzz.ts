@@ -4,7 +4,7 @@
  * input; add the input to `fuzz/corpus/` when it is fixed. Exit status 1 when there was one.
  */
 import { parseArgs } from 'node:util'
-import { systemClock } from '@shoal/host/node'
+import { endWhenReaderIsGone, systemClock } from '@shoal/host/node'
 import { fuzzDecoders, processorClock, type FuzzFinding } from './fuzz/fuzz-decoders.ts'
 import { fuzzHttp } from './fuzz/http/fuzz-http.ts'
 import { withRealNode } from './fuzz/http/real-node.ts'
@@ -59,6 +59,7 @@ async function fuzzApi(lengthMs: number): Promise<void> {
   })
 }
 
+endWhenReaderIsGone()
 const shareMs = (minutes * 60_000) / targets.length
 if (targets.includes('frames')) fuzzFrames(systemClock.nowMs() + shareMs)
 if (targets.includes('http')) await fuzzApi(shareMs)

@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { messageOf } from '@shoal/host'
-import { exitWithParent, systemClock } from '@shoal/host/node'
+import { endWhenReaderIsGone, exitWithParent, systemClock } from '@shoal/host/node'
 import { round } from './bench/report.ts'
 import { playScenario } from './play.ts'
 import { scenarios } from './scenarios/index.ts'
@@ -109,6 +109,7 @@ async function main(): Promise<number> {
 }
 
 if (process.connected) exitWithParent()
+endWhenReaderIsGone()
 try {
   process.exitCode = await main()
 } catch (error) {
