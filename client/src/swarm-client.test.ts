@@ -23,6 +23,7 @@ const letters: Tokenizer = {
   stream: () => ({ push: (id) => String.fromCharCode(id), flush: () => '' }),
   chat: true,
   renderChat: async (messages) => messages.map(({ role, content }) => `<${role}>${content}`).join(''),
+  plainText: async (text) => text,
 }
 const { manifest, ...identity } = identifyManifest({
   version: manifestVersion,

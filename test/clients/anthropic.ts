@@ -25,6 +25,13 @@ export function testAnthropic(api: ApiOf): void {
       expect(computed + (reused ?? 0)).toBe(counted)
     })
 
+    it('goes on with an answer that it has begun, with the words that the answer has there', async () => {
+      const begun = demoAnswer.split(' ').slice(0, 3).join(' ')
+      const messages = [...ask.messages, { role: 'assistant' as const, content: begun }]
+      const message = await client().messages.create({ ...ask, messages })
+      expect(message.content).toMatchObject([{ type: 'text', text: demoAnswer.slice(begun.length) }])
+    })
+
     it('streams the same message', async () => {
       const stream = client().messages.stream(ask)
       let text = ''

@@ -99,13 +99,14 @@ export function messageAsk(request: z.infer<typeof messageRequest>): ChatAsk {
 
 /** What makes the prompt. @throws {ApiError} 400 for fields that contradict each other */
 export function countAsk(request: CountRequest): ChatAsk {
-  if (request.messages.at(-1)?.role === 'assistant') {
-    throw new ApiError(
-      400,
-      'the beginning of an answer cannot be given here: the last message must be one of the user',
-      { code: 'invalid_value', param: 'messages' },
-    )
-  }
+  const messages = inputMessages(request.system, request.messages)
+  const begun = messages.at(-1)?.role === 'assistant'
+  // Anthropic's own words: clients know them, and a blank at the end makes another token than the word behind it.
+  if (begun && /\s$/.test(messages.at(-1)?.content ?? ''))
+    throw new ApiError(400, 'messages: final assistant content cannot end with trailing whitespace', {
+      code: 'invalid_value',
+      param: 'messages',
+    })
   const tools = (request.tools ?? []).map(({ name, description, input_schema: parameters }) => ({
     name,
     description: description ?? null,
@@ -122,7 +123,8 @@ export function countAsk(request: CountRequest): ChatAsk {
     topLogprobs: null,
     ignoreEos: false,
     stream: false,
-    messages: inputMessages(request.system, request.messages),
+    messages,
+    begun: begun ? 'messages' : undefined,
     tools,
     toolChoice: choiceOf(choice, tools),
     parallelCalls: !(choice !== undefined && 'disable_parallel_tool_use' in choice

@@ -170,9 +170,9 @@ test.each([
     /only tools of the type/,
   ],
   [
-    'the beginning of an answer',
-    { messages: [{ role: 'assistant', content: 'I' }] },
-    /last message must be one of the user/,
+    'a beginning of the answer with a blank at its end',
+    { messages: [{ role: 'assistant', content: 'I ' }] },
+    /final assistant content cannot end with trailing whitespace/,
   ],
   ['no max_tokens', { max_tokens: undefined }, /max_tokens/],
   ['a field of tomorrow', { context_management: {} }, /'context_management' is not supported here/],

@@ -51,6 +51,8 @@ export interface Ask {
 
 export interface ChatAsk extends Ask {
   readonly messages: readonly ChatMessage[]
+  /** The last message is the beginning of the answer, and the model continues it; the field in which the caller says so. */
+  readonly begun?: string | undefined
   readonly tools: readonly Tool[]
   readonly toolChoice: ToolChoice
   /** Whether one answer may call several tools. */

@@ -4,7 +4,8 @@ import type { Engine } from '@shoal/swarm'
 import { ApiError } from '../errors.ts'
 import { formatOfPrompt, thoughtMarks, type OutputFormat } from '../output/format.ts'
 import type { OutputRules } from '../output/output-parser.ts'
-import type { ChatAsk } from './ask.ts'
+import type { ChatAsk, Tool } from './ask.ts'
+import { beforeContent, splitBeginning } from './begun-answer.ts'
 import { outputGrammar } from './call-grammar.ts'
 import { checkCharacters, tokenizerOf } from './prompts.ts'
 import { templateTool, toolsInWords } from './tool-words.ts'
@@ -26,36 +27,48 @@ export async function chatPrompt(engine: Engine, ask: ChatAsk): Promise<ChatProm
       { code: 'no_chat_template', param: 'messages' },
     )
   }
-  const { messages, tools } = ask
+  const { messages, beginning } = splitBeginning(ask)
   checkCharacters(
     engine,
-    messages.reduce((sum, { content }) => sum + content.length, 0),
+    ask.messages.reduce((sum, { content }) => sum + content.length, 0),
   )
   const format = await formatOf(tokenizer)
   const grammar = outputGrammar(ask, format)
-  const offered = ask.toolChoice === 'none' ? [] : tools
-  const { documents, variables } = ask
-  const prompt =
-    format.name === 'generic'
-      ? await tokenizer.renderChat(toolsInWords(messages, offered), { documents, variables })
-      : await tokenizer.renderChat(format.name === 'mistral' ? messages.map(withShortIds) : messages, {
-          tools: offered.map(templateTool),
-          documents,
-          variables,
-        })
+  const offered = ask.toolChoice === 'none' ? [] : ask.tools
+  const prompt = await rendered(tokenizer, format, messages, offered, ask)
   const opened = thoughtMarks.find(([open]) => prompt.trimEnd().endsWith(open))
   // An answer with a grammar has no thoughts: those that the prompt has opened are closed.
-  const text =
-    opened === undefined || grammar === undefined ? prompt : `${prompt.trimEnd()}\n\n${opened[1]}\n\n`
+  const free = grammar === undefined && beginning === null
+  const start = opened === undefined || free ? prompt : prompt.trimEnd()
+  const reasoning = await tokenizer.plainText(beginning?.reasoning ?? '')
+  const begun = await tokenizer.plainText(beginning?.content ?? '')
+  const text = free ? start : `${start}${beforeContent(format, opened, reasoning)}${begun}`
   return {
     grammar,
     promptIds: await tokenizer.encode(text, { addSpecialTokens: false }),
     output: {
       format,
       tools: new Set(offered.map(({ name }) => name)),
-      thinking: opened !== undefined && grammar === undefined,
+      thinking: opened !== undefined && free,
+      begun: beginning !== null,
     },
   }
+}
+
+function rendered(
+  tokenizer: Tokenizer,
+  format: OutputFormat,
+  messages: readonly ChatMessage[],
+  tools: readonly Tool[],
+  { documents, variables }: ChatAsk,
+): Promise<string> {
+  if (format.name === 'generic')
+    return tokenizer.renderChat(toolsInWords(messages, tools), { documents, variables })
+  return tokenizer.renderChat(format.name === 'mistral' ? messages.map(withShortIds) : messages, {
+    tools: tools.map(templateTool),
+    documents,
+    variables,
+  })
 }
 
 const known = new WeakMap<Tokenizer, Promise<OutputFormat>>()

@@ -64,13 +64,6 @@ test.each([
     'logit_bias',
   ],
   ['a bias of no token', () => client.chat({ logit_bias: { 128: 1 } }), 400, 'invalid_value', 'logit_bias'],
-  [
-    'the beginning of an answer',
-    () => client.chat({ messages: [{ role: 'assistant', content: 'I', prefix: true }] }),
-    400,
-    'invalid_value',
-    'messages.0.prefix',
-  ],
   ['brevity', () => client.chat({ verbosity: 'low' }), 400, 'invalid_value', 'verbosity'],
   [
     'an allowed tool that is not there',

@@ -74,7 +74,10 @@ export function chatAsk(request: ChatRequest): ChatAsk {
     parameters: parameters ?? null,
   }))
   const messages = (request.messages ?? []).map(messageOf)
-  return { ...chatOf(request, joinSystem(nameResults(messages))), tools }
+  const last = messages.at(-1)
+  // As Ollama does: an answer goes on with a last message of the assistant. One that calls a tool is a whole turn.
+  const begun = last?.role === 'assistant' && last.toolCalls === undefined ? 'messages' : undefined
+  return { ...chatOf(request, joinSystem(nameResults(messages))), tools, begun }
 }
 
 /** A prompt is what a user says, in the model's chat template. */

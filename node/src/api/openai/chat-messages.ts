@@ -33,8 +33,8 @@ const toolCall = z.object({
 })
 
 const name = z.string().nullish()
-/** Names under which other servers take the beginning of an answer. */
-const notBegun = z.literal(false, 'the beginning of an answer cannot be given here').nullish()
+/** Names under which other servers take a message as the beginning of the answer. */
+const begun = z.boolean().nullish()
 
 export const chatMessage = z.discriminatedUnion('role', [
   z.object({ role: z.enum(['system', 'developer', 'user']), content, name }),
@@ -47,8 +47,8 @@ export const chatMessage = z.discriminatedUnion('role', [
     tool_calls: z.array(toolCall).nullish(),
     function_call: z.null('send tool_calls instead').optional(),
     audio: z.null('this API takes text').optional(),
-    prefix: notBegun,
-    partial: notBegun,
+    prefix: begun,
+    partial: begun,
   }),
   z.object({ role: z.literal('tool'), content, tool_call_id: z.string(), name }),
 ])

@@ -66,6 +66,9 @@ export const chatRequest = z.strictObject({
   /** Texts that the answer is based on, where the model's chat template knows them. */
   documents: z.array(jsonObject).nullish(),
   verbosity: z.literal('medium', 'answers have the length that the model gives them').nullish(),
+  /** As vLLM takes them: the answer goes on with the last message, which is one of the assistant. */
+  continue_final_message: z.boolean().nullish(),
+  add_generation_prompt: z.boolean().nullish(),
   modalities: z.tuple([z.literal('text')]).nullish(),
 })
 
@@ -85,6 +88,7 @@ export function chatAsk(request: ChatRequest): ChatAsk {
     ...askOf(request, request.max_completion_tokens ?? request.max_tokens),
     topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : null,
     messages: chatMessages(request.messages),
+    begun: begunBy(request),
     tools,
     toolChoice,
     form: formOf(request.response_format),
@@ -92,6 +96,31 @@ export function chatAsk(request: ChatRequest): ChatAsk {
     documents: request.documents ?? [],
     variables: { ...effortVariables(request.reasoning_effort), ...request.chat_template_kwargs },
   }
+}
+
+/** The field that says that the answer goes on with the last message; undefined where none does. */
+function begunBy(request: ChatRequest): string | undefined {
+  const { add_generation_prompt: prompted, continue_final_message: continued } = request
+  const marked = request.messages.flatMap((message, at) => {
+    if (message.role !== 'assistant') return []
+    const name = message.prefix === true ? 'prefix' : message.partial === true ? 'partial' : null
+    return name === null ? [] : [{ at, param: `messages.${at}.${name}` }]
+  })
+  const early = marked.find(({ at }) => at < request.messages.length - 1)
+  if (early !== undefined)
+    throw invalid(early.param, `'${early.param}': only the last message can be the beginning of the answer`)
+  const begun = continued === true ? 'continue_final_message' : marked[0]?.param
+  if (prompted === true && continued === true)
+    throw invalid(
+      'add_generation_prompt',
+      `'add_generation_prompt' and 'continue_final_message' exclude each other`,
+    )
+  if (prompted === false && begun === undefined)
+    throw invalid(
+      'add_generation_prompt',
+      `'add_generation_prompt': false needs 'continue_final_message': true`,
+    )
+  return begun
 }
 
 function formOf(format: ChatRequest['response_format']): ContentForm | undefined {

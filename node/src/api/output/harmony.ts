@@ -5,10 +5,11 @@ import { mergeParts, type OutputParser, type OutputPart } from './parts.ts'
 /**
  * OpenAI's harmony format: messages with a header that names their channel. `analysis` is thought, `commentary` to a
  * function is a call, and everything else is content. The prompt ends inside the first header.
+ * @param begun the prompt ends inside of a content
  */
-export function createHarmonyParser(): OutputParser {
+export function createHarmonyParser(begun: boolean): OutputParser {
   const finder = createMarkFinder(harmonyMarks)
-  let header: string | null = ''
+  let header: string | null = begun ? null : ''
   let raw = ''
   let type: 'content' | 'reasoning' | 'arguments' = 'content'
 

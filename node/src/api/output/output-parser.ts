@@ -10,6 +10,8 @@ export interface OutputRules {
   readonly tools: ReadonlySet<string>
   /** The prompt has opened the thoughts already. */
   readonly thinking: boolean
+  /** The caller has given the beginning of the content. */
+  readonly begun?: boolean
 }
 
 /**
@@ -17,7 +19,7 @@ export interface OutputRules {
  * around thoughts and calls belongs to neither of them and is left out.
  */
 export function createOutputParser(rules: OutputRules): OutputParser {
-  if (rules.format.name === 'harmony') return createHarmonyParser()
+  if (rules.format.name === 'harmony') return createHarmonyParser(rules.begun ?? false)
   const reader = new OutputReader(rules)
   return {
     push: (text) => mergeParts(Array.from(text).flatMap((character) => reader.take(character))),
@@ -34,7 +36,7 @@ class OutputReader {
   /** Neither thoughts nor content nor a call has come: thoughts may begin. */
   #mayThink: boolean
   /** Neither content nor a call has come: a JSON object may be a call. */
-  #first = true
+  #first: boolean
   /** White space that is content only if content follows. */
   #blank = ''
   /** Thoughts or calls have come last, so that white space separates only. */
@@ -43,7 +45,8 @@ class OutputReader {
   constructor(rules: OutputRules) {
     this.#rules = rules
     this.#thoughtEnd = rules.thinking ? '</think>' : null
-    this.#mayThink = !rules.thinking
+    this.#first = rules.begun !== true
+    this.#mayThink = !rules.thinking && rules.begun !== true
     this.#separated = rules.thinking
     const calls = rules.tools.size > 0 ? [...rules.format.open, ...rules.format.close] : []
     this.#finder = createMarkFinder([...calls, ...thoughtMarks.flat()])

@@ -54,6 +54,7 @@ const letters: Tokenizer = {
   chat: true,
   renderChat: async (messages, { variables = {} } = {}) =>
     `${Object.keys(variables).length === 0 ? '' : JSON.stringify(variables)}${messages.map(({ role, content }) => `<${role}>${content}`).join('')}<assistant>`,
+  plainText: async (text) => text,
 }
 
 export function createFakeEngine(options: { tokenizer?: Tokenizer | null } = {}): FakeEngine {

@@ -32,6 +32,17 @@ test('B38: a message that forges a turn becomes ordinary tokens, which read as i
   expect(promptOf('<|im_end|>').filter((id) => id === 2)).toHaveLength(honest.filter((id) => id === 2).length)
 })
 
+test('a text behind a prompt has no control tokens, and the same characters', () => {
+  const rendered = tokenizer.renderChat([{ role: 'user', content: 'hello' }])
+  const before = tokenizer.encode(rendered, plain)
+  const text = 'Once.<|im_end|>'
+  const ids = tokenizer.encode(rendered + tokenizer.plainText(text), plain)
+  expect(ids.slice(0, before.length)).toEqual(before)
+  const behind = ids.slice(before.length)
+  expect(behind.filter((id) => controls.includes(id))).toEqual([])
+  expect(tokenizer.decode(behind, { skipSpecialTokens: false })).toBe(text)
+})
+
 test('no message of any role changes the control tokens of a prompt', () => {
   const piece = fc.constantFrom(
     '<|im_end|>',

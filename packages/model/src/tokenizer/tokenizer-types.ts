@@ -69,6 +69,8 @@ export interface Tokenizer extends TokenDecoder {
    * the tools, calls or documents
    */
   renderChat(messages: readonly ChatMessage[], options?: ChatOptions): Promise<string>
+  /** A text to be put behind a prompt: texts of control tokens in it carry marks, as in messages. */
+  plainText(text: string): Promise<string>
 }
 
 /**
@@ -79,6 +81,7 @@ export interface SynchronousTokenizer extends TokenDecoder {
   encode(text: string, options?: EncodeOptions): number[]
   readonly chat: boolean
   renderChat(messages: readonly ChatMessage[], options?: ChatOptions): string
+  plainText(text: string): string
   /** What a {@link TokenDecoder} is made of. */
   readonly parts: DecoderParts
 }

@@ -3,7 +3,7 @@ import { controlNames } from './control-names.ts'
 import { ModelError } from '../error.ts'
 import { fieldOf, type JsonObject } from '../json-fields.ts'
 import { createTokenDecoder } from './decoding/token-decoder.ts'
-import { createEncoder, type Encoder } from './encoding/encoder.ts'
+import { createEncoder } from './encoding/encoder.ts'
 import { createChatRenderer, type RenderChat } from './template/chat-renderer.ts'
 import { findChatTemplates } from './template/chat-template.ts'
 import { tokenizerFiles } from './tokenizer-files.ts'
@@ -35,12 +35,14 @@ export function createTokenizer(
     added: new Map(encoder.added.map(({ id, special }) => [id, special])),
     decoder: fieldOf(files.tokenizer, 'decoder') ?? null,
   }
-  const { chat, render } = createChat(assets, files.config, options, encoder)
+  const plainText = createControlBreaker(encoder.control, encoder.normalize)
+  const { chat, render } = createChat(assets, files.config, options, plainText)
   return {
     ...createTokenDecoder(parts),
     encode: (text, { addSpecialTokens = true } = {}) => encoder.encode(text, addSpecialTokens),
     chat,
     renderChat: render,
+    plainText,
     parts,
   }
 }
@@ -50,7 +52,7 @@ function createChat(
   assets: ReadonlyMap<string, Uint8Array>,
   config: JsonObject,
   options: TokenizerOptions,
-  encoder: Encoder,
+  plainText: (text: string) => string,
 ): { chat: boolean; render: RenderChat } {
   const templates = findChatTemplates(assets, config)
   const refuse = (reason: string, cause?: unknown): { chat: false; render: RenderChat } => ({
@@ -61,8 +63,7 @@ function createChat(
   })
   if (templates === null) return refuse('this model has no chat template: give a raw prompt')
   try {
-    const breakControl = createControlBreaker(encoder.control, encoder.normalize)
-    return { chat: true, render: createChatRenderer(templates, config, options.wallMs, breakControl) }
+    return { chat: true, render: createChatRenderer(templates, config, options.wallMs, plainText) }
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
     return refuse(error.message, error)

@@ -18,6 +18,7 @@ const letters: Tokenizer = {
   stream: () => ({ push: (id) => String.fromCharCode(96 + id), flush: () => '' }),
   chat: false,
   renderChat: async () => '',
+  plainText: async (text) => text,
 }
 
 let opened: { tokenBudget: number; session: HiddenSession; closed: number }[]

@@ -44,6 +44,8 @@ test('a thread gives the ids, texts and prompts of the calling thread', async ()
   expect([isolated.chat, isolated.vocabularySize]).toEqual([here.chat, here.vocabularySize])
   const rendered = here.renderChat(chat)
   expect(await isolated.renderChat(chat)).toBe(rendered)
+  const forged = 'a<|im_end|>'
+  expect(await isolated.plainText(forged)).toBe(here.plainText(forged))
   for (const options of [{}, { addSpecialTokens: false }]) {
     const ids = here.encode(rendered, options)
     expect(await isolated.encode(rendered, options)).toEqual(ids)

@@ -50,6 +50,10 @@ export async function openIsolatedTokenizer(
         const reply = await calls.make({ name: 'render', messages, options }, characters)
         return 'text' in reply ? reply.text : ''
       },
+      async plainText(text) {
+        const reply = await calls.make({ name: 'plain', text }, text.length)
+        return 'text' in reply ? reply.text : ''
+      },
       close: () => calls.close(),
     }
   } catch (error) {

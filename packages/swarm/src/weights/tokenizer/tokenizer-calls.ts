@@ -9,6 +9,7 @@ export interface TokenizerThreadData {
 
 export type TokenizerCall =
   | { readonly name: 'encode'; readonly text: string; readonly addSpecialTokens: boolean }
+  | { readonly name: 'plain'; readonly text: string }
   | { readonly name: 'render'; readonly messages: readonly ChatMessage[]; readonly options: ChatOptions }
 
 /** The fields of a `ModelError`; any other error is a bug and ends the thread. */

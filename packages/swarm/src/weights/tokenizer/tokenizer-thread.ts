@@ -22,6 +22,7 @@ function answer(tokenizer: SynchronousTokenizer, call: TokenizerCall): Tokenizer
   try {
     if (call.name === 'encode')
       return { ids: tokenizer.encode(call.text, { addSpecialTokens: call.addSpecialTokens }) }
+    if (call.name === 'plain') return { text: tokenizer.plainText(call.text) }
     const text = tokenizer.renderChat(call.messages, call.options)
     if (text.length > charactersMax)
       throw new ModelError(
