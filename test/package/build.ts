@@ -7,6 +7,7 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { rolldown, type Plugin } from 'rolldown'
+import { bundleDataChannels, type BundledDataChannels } from './data-channels.ts'
 import { writeTypes } from './types.ts'
 
 /** Modules that the program starts as threads and processes, and their names in the package. */
@@ -39,8 +40,14 @@ export type Platforms = 'all' | 'this'
  * Builds the package's folder.
  * @param root folder of the repository
  * @param folder is replaced
+ * @param tell hears what is left out because it could not be fetched
  */
-export async function buildPackage(root: string, folder: string, platforms: Platforms): Promise<void> {
+export async function buildPackage(
+  root: string,
+  folder: string,
+  platforms: Platforms,
+  tell: (line: string) => void,
+): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
   const dist = join(folder, 'dist')
   mkdirSync(dist, { recursive: true })
@@ -78,7 +85,8 @@ export async function buildPackage(root: string, folder: string, platforms: Plat
   })
   writeTypes(root, join(dist, 'types'), 'client/src/index.ts')
   bundleRuntime(root, folder, platforms)
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson(root), null, 2)}\n`)
+  const channels = bundleDataChannels(root, folder, platforms, tell)
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson(root, channels), null, 2)}\n`)
 }
 
 /** A page as small scripts beside its own files. @returns ids of its modules */
@@ -111,7 +119,7 @@ function copyWasm(root: string, to: string): string[] {
   })
 }
 
-function packageJson(root: string): object {
+function packageJson(root: string, channels: BundledDataChannels | null): object {
   const read = (path: string): Record<string, unknown> =>
     JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Record<string, unknown>
   const { name, version, description, license, type, engines, bin } = read('node')
@@ -126,11 +134,12 @@ function packageJson(root: string): object {
     exports: { '.': { types: './dist/types/client/src/index.d.ts', default: './dist/index.js' } },
     files: ['bin', 'dist', 'THIRD-PARTY-LICENSES.txt'],
     dependencies: nativeDependencies(root),
-    bundleDependencies: Object.keys(nativeDependencies(root)),
+    optionalDependencies: channels?.optionalDependencies ?? {},
+    bundleDependencies: [...Object.keys(nativeDependencies(root)), ...(channels?.bundled ?? [])],
   }
 }
 
-/** The native runtime and its versions: the only dependencies of the package. */
+/** The native runtime and its versions: what the package cannot do without. */
 function nativeDependencies(root: string): Record<string, string> {
   const { dependencies } = JSON.parse(
     readFileSync(join(root, 'packages', 'runtime', 'package.json'), 'utf8'),

@@ -1,5 +1,14 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,8 +20,8 @@ import { packClient, packShoal } from './pack.ts'
 const execute = promisify(execFile)
 
 /** Bytes of the tarball for one platform: the native runtime (18 MB), the demo model (6 MB), the runtime for browser
- * tabs (4 MB) and the program. */
-const tarballBytesMax = 40e6
+ * tabs (4 MB), node-datachannel (4 MB) and the program. */
+const tarballBytesMax = 42e6
 
 /** Of the client for pages: its code takes 6 kB, its types and licences 9. */
 const clientBytesMax = 30e3
@@ -29,9 +38,11 @@ describe('the package, installed from its tarball in an empty folder', () => {
   const settings = { cwd: project, env: { ...env, SHOAL_DATA: join(folder, 'data') } }
 
   beforeAll(async () => {
-    const tarball = await packShoal(root, folder, { platforms: 'this', level: 1 })
+    const tarball = await packShoal(root, folder, { platforms: 'this', level: 1, tell: console.log })
     const client = await packClient(root, folder)
     expect(statSync(client).size).toBeLessThan(clientBytesMax)
+    const megabytes = [statSync(tarball).size, tarballBytesMax].map((bytes) => (bytes / 1e6).toFixed(1))
+    console.log(`the tarball for this platform has ${megabytes[0]} MB, of ${megabytes[1]} at most`)
     expect(statSync(tarball).size).toBeLessThan(tarballBytesMax)
     for (const each of [project, home]) mkdirSync(each)
     // Nothing is fetched: whatever the package needs is in the tarball.
@@ -70,6 +81,20 @@ describe('the package, installed from its tarball in an empty folder', () => {
       expect(readdirSync(home)).toEqual(['.cache'])
       expect(readdirSync(join(home, '.cache'))).toEqual(['shoal'])
     }
+  })
+
+  it('connects through routers where the checkout can, and says so in its report', async () => {
+    const words = [program, 'doctor', '--quick', '--json', '--threads', '1']
+    const asked = async (): Promise<unknown> => {
+      const { stdout } = await execute(process.execPath, words, settings)
+      return (JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { punching: unknown }).punching
+    }
+    const isHere = existsSync(join(root, 'node_modules', 'node-datachannel'))
+    expect(await asked()).toEqual(isHere ? null : expect.stringContaining('node-datachannel'))
+    // As on a platform for which there is no binary: all else goes on.
+    const modules = join(project, 'node_modules', 'shoal', 'node_modules')
+    rmSync(join(modules, '@node-datachannel'), { recursive: true, force: true })
+    expect(await asked()).toContain('does not load here')
   })
 
   it('serves the model over HTTP, and its dashboard', async () => {

@@ -1,5 +1,5 @@
 /** `npm run package [FOLDER]`: makes the tarballs of `shoal` and `@shoal/client` there (default: dist). */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,9 +11,10 @@ import { writeTarball } from './tarball.ts'
 export async function packShoal(
   root: string,
   folder: string,
-  options: { platforms: Platforms; level: number },
+  options: { platforms: Platforms; level: number; tell: (line: string) => void },
 ): Promise<string> {
-  return packed(folder, options.level, (built) => buildPackage(root, built, options.platforms))
+  const { platforms, level, tell } = options
+  return packed(folder, level, (built) => buildPackage(root, built, platforms, tell))
 }
 
 /** @returns the path of the tarball */
@@ -44,6 +45,10 @@ async function packed(
 if (import.meta.main) {
   const root = fileURLToPath(new URL('../..', import.meta.url))
   const folder = resolve(process.argv[2] ?? 'dist')
-  const shoal = await packShoal(root, folder, { platforms: 'all', level: 9 })
-  process.stdout.write(`${shoal}\n${await packClient(root, folder)}\n`)
+  const tell = (line: string): void => void process.stderr.write(`${line}\n`)
+  const shoal = await packShoal(root, folder, { platforms: 'all', level: 9, tell })
+  for (const path of [shoal, await packClient(root, folder)]) {
+    process.stdout.write(`${path}\n`)
+    tell(`${(statSync(path).size / 1e6).toFixed(2)} MB`)
+  }
 }

@@ -70,10 +70,11 @@ async function doctor(flags: DoctorFlags): Promise<void> {
 
 /** `--report`: of the machine's facts it has those that {@link ReportFacts} names. */
 function report(output: Output, machine: MachineFacts & Pick<ReportFacts, 'disk'>, dataFolder: string): void {
-  const { addresses: _, ...facts } = machine
+  const { addresses: _, punching, ...facts } = machine
   const log = join(dataFolder, 'shoal.log')
   const whole: ReportFacts = {
     ...facts,
+    punches: punching === null,
     version,
     variables: variableNames(process.env),
     log: existsSync(log) ? logCounts(readFileSync(log, 'utf8')) : [],
@@ -94,11 +95,14 @@ interface MachineFacts {
   readonly memoryBandwidthBytesPerSecond: number
   readonly addresses: readonly string[]
   readonly reach: Reach
+  /** Why this machine cannot connect through routers, so that it stays on relays; null where it can. */
+  readonly punching: string | null
   /** Execution providers of onnxruntime on this platform, and whether Shoal uses them. */
   readonly providers: readonly ComputeProvider[]
 }
 
 async function machineFacts({ clock }: CommandContext, threads: number): Promise<MachineFacts> {
+  const { computeProviders, whyNoPunching } = await loadSwarm()
   const addresses = Object.values(networkInterfaces()).flatMap((of = []) =>
     of.filter(({ internal }) => !internal).map(({ address }) => address),
   )
@@ -113,7 +117,8 @@ async function machineFacts({ clock }: CommandContext, threads: number): Promise
     memoryBandwidthBytesPerSecond: memoryBandwidth(clock),
     addresses,
     reach: reachOf(addresses),
-    providers: (await loadSwarm()).computeProviders(),
+    punching: await whyNoPunching(),
+    providers: computeProviders(),
   }
 }
 
@@ -132,6 +137,11 @@ function showMachine(output: Output, machine: MachineFacts): void {
   )
   output.line(`network   ${machine.addresses.join(', ') || 'loopback only'}`)
   output.line(`          nodes can be dialled ${reachText[machine.reach]}`)
+  output.line(
+    machine.punching === null
+      ? '          peers behind routers are reached through these, where both routers allow it'
+      : `          peers behind routers are reached through relays only: ${machine.punching}`,
+  )
   const others = machine.providers
     .filter(({ used }) => !used)
     .map(({ name, bundled }) => (bundled ? name : `${name} (needs its own libraries)`))

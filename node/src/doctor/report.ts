@@ -15,6 +15,8 @@ export interface ReportFacts {
   readonly memoryAvailableBytes: number
   readonly memoryBandwidthBytesPerSecond: number
   readonly reach: Reach
+  /** Whether the library loads that connects through routers. */
+  readonly punches: boolean
   readonly providers: readonly ComputeProvider[]
   readonly disk: {
     readonly freeBytes: number
@@ -38,7 +40,7 @@ export function reportLines(facts: ReportFacts): string[] {
     `machine   ${facts.processor} · ${facts.physicalCores} cores, ${facts.threads} for compute`,
     `memory    ${formatBytes(facts.memoryAvailableBytes)} available of ${formatBytes(facts.memoryTotalBytes)} · ${formatBytes(facts.memoryBandwidthBytesPerSecond)}/s`,
     `disk      ${formatBytes(facts.disk.freeBytes)} free · writes ${formatBytes(facts.disk.writeBytesPerSecond)}/s, reads ${formatBytes(facts.disk.readBytesPerSecond)}/s`,
-    `network   reachable from: ${facts.reach}`,
+    `network   reachable from: ${facts.reach} · connects through routers: ${facts.punches ? 'yes' : 'no'}`,
     `devices   ${used.join(', ')}`,
     `set       ${facts.variables.length === 0 ? 'no variable of Shoal' : facts.variables.join(', ')}`,
     ...(facts.log.length === 0

@@ -33,6 +33,7 @@ export {
   verifyWithKey,
 } from './libp2p/keys.ts'
 export type { Libp2pTransport } from './libp2p/transport-parts.ts'
+export { whyNoPunching } from './libp2p/punch/library.ts'
 export { bridgeAddresses } from './libp2p/relay/interfaces.ts'
 export { relaysIn } from './libp2p/relay/path.ts'
 export { announcedAddresses, isRelayed, placeOfNetwork, reachOf, type Reach } from './libp2p/relay/reach.ts'

@@ -160,8 +160,12 @@ export const limits = {
   punchEveryMs: 5_000,
   /** … and so many attempts are under way at once, each of which has a socket and sends to at most four addresses. */
   punchesAtOnce: 8,
+  /** One that a peer without a record asks for begins only below this, so that members always find room. */
+  punchesOfGuests: 4,
   /** Connections through routers at once: each has a socket, and threads of the native library that all of them share. */
   punchedConnections: 64,
+  /** One with a peer without a record opens only below this, for the same reason. */
+  punchedConnectionsOfGuests: 32,
   /** Bytes under way in one of them, beyond what the other side has read: 20 MiB/s at a round trip of 50 ms. */
   punchedWindowBytes: 1024 * 1024,
   /** How often such a connection looks for signs of life, while it waits for one. */

@@ -2,6 +2,8 @@
 export const swarmLimits = {
   /** How often a node looks whether others can dial it: a lost relay is replaced after this, beside the other one. */
   reachTurnMs: 3_000,
+  /** How often a client looks for a way around its relays: its first answers are soon over, and looking is cheap. */
+  clientReachTurnMs: 1_000,
   /** For one member's knock at one of this node's addresses: a connection over the slowest link. */
   dialBackMs: 5_000,
   /** Members that are asked about one address: one may be wrong, and one may lie. */

@@ -13,6 +13,7 @@ const leastRoles: Readonly<Record<string, Role>> = {
   [protocols.vocabulary]: 'client',
   [protocols.charter]: 'client',
   [protocols.direct]: 'client',
+  [protocols.punch]: 'client',
   // Evidence is checked by whoever receives it; a client that was lied to may tell the members.
   [protocols.audit]: 'client',
   [protocols.group]: 'node',

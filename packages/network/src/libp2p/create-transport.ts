@@ -177,14 +177,15 @@ async function attend(
 
 /** Null where it is off, and with shaped links, which it would pass by. */
 function punchingOf(
-  { punch, dialInstead, clock, logger }: Libp2pTransportOptions,
+  { punch, dialInstead, clock, logger, admission }: Libp2pTransportOptions,
   policy: DialPolicy,
   dials: UnprovenDials,
   watch: (connection: unknown) => void,
 ): Punching | null {
   if (punch === undefined || dialInstead !== undefined) return null
   const mayDial = (address: Multiaddr): boolean => !policy.denies(address) && dials.take(address)
-  return new Punching({ clock, logger, watch, mayDial, interfaces: interfaceAddresses, ...punch })
+  const admits = admission !== undefined
+  return new Punching({ clock, logger, watch, mayDial, interfaces: interfaceAddresses, admits, ...punch })
 }
 
 /** @throws {Error} for a dial that must not be made now */

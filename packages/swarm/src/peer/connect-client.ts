@@ -15,6 +15,7 @@ import { draftsOf } from '../generation/drafting/drafts-of.ts'
 import { createRemoteVocabulary, type VocabularyPeer } from '../vocabulary/remote-vocabulary.ts'
 import type { VocabularySource } from '../vocabulary/vocabulary.ts'
 import { vocabularyPeers } from '../vocabulary/vocabulary-peers.ts'
+import { leaveRelays } from '../reach/leave-relays.ts'
 import { createEngineAtFirstUse } from '../generation/engine-at-first-use.ts'
 
 export interface ClientOptions {
@@ -73,6 +74,7 @@ async function connect(
   scope.onClose(() => membership.close())
   joined.askOnly(() => membership.members().map(({ record }) => record.peerId))
   membership.start()
+  leaveRelays({ ...dependencies, transport, membership }, scope)
   const view = createSwarmView({
     selfId: transport.peerId,
     manifest,

@@ -12,9 +12,9 @@ import { swarmLimits } from '../limits.ts'
 import type { Scope } from '../scope.ts'
 import { chooseRelays, farther } from './choose-relays.ts'
 import { DialBacks } from './dial-back.ts'
-import { PathPunches } from './punch-paths.ts'
+import { leavingRelays } from './leave-relays.ts'
+import { smallerBegins } from './punch-paths.ts'
 import { serveDialBacks } from './serve-dial-backs.ts'
-import { PathUpgrades, type RelayedMember } from './upgrade-paths.ts'
 
 export interface ReachDependencies {
   readonly clock: Clock
@@ -52,18 +52,12 @@ export const reachFields = (
 export function keepReachable(dependencies: ReachDependencies, scope: Scope): void {
   const { clock, logger, transport, membership } = dependencies
   let told = toldAddresses(transport).join()
-  const upgrades = new PathUpgrades(clock, logger, transport)
-  const punches = new PathPunches(clock, logger, transport)
+  const replaceRelays = leavingRelays(clock, logger, transport, smallerBegins)
   const dialBacks = new DialBacks(dependencies)
   const believed = (addresses: readonly string[]): readonly string[] => dialBacks.believed(addresses)
   const isMember = (peer: string): boolean =>
     membership.members().some(({ record }) => record.peerId === peer)
   serveDialBacks({ ...dependencies, isMember })
-  /** Where one of the two can dial the other, nothing is punched. */
-  const replaceRelays = async (others: readonly RelayedMember[]): Promise<void> => {
-    await upgrades.turn(others)
-    await punches.turn(others)
-  }
   const turn = async (): Promise<void> => {
     const others = aliveOthers(dependencies).map(({ record }) => record)
     // None is awaited: a dial that nobody answers must not delay a slot.

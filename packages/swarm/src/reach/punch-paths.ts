@@ -10,20 +10,31 @@ interface Attempt {
 
 type PunchTransport = Pick<Transport, 'peerId' | 'path' | 'punch'>
 
+/** Whether this peer begins an attempt with a member, or waits for that one. */
+export type Begins = (self: string, member: string) => boolean
+
+/** Both sides run this: the one with the smaller id begins. */
+export const smallerBegins: Begins = (self, member) => self < member
+
+/** A client begins, as members do not know it. */
+export const clientBegins: Begins = () => true
+
 /**
- * Opens connections through the routers of both to members that are connected through a relay. Of two members the one with
- * the smaller id begins. After failures the pauses become longer, since routers seldom change.
+ * Opens connections through the routers of both to members that are connected through a relay. After failures the pauses
+ * become longer, since routers seldom change.
  */
 export class PathPunches {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #transport: PunchTransport
+  readonly #begins: Begins
   readonly #attempts = new Map<string, Attempt>()
 
-  constructor(clock: Clock, logger: Logger, transport: PunchTransport) {
+  constructor(clock: Clock, logger: Logger, transport: PunchTransport, begins: Begins) {
     this.#clock = clock
     this.#logger = logger
     this.#transport = transport
+    this.#begins = begins
   }
 
   /** @param members those that are alive */
@@ -34,7 +45,7 @@ export class PathPunches {
     for (const peer of this.#attempts.keys()) if (!present.has(peer)) this.#attempts.delete(peer)
     const due = [...present].filter(
       (peer) =>
-        this.#transport.peerId < peer &&
+        this.#begins(this.#transport.peerId, peer) &&
         this.#transport.path?.(peer)?.kind === 'relayed' &&
         (this.#attempts.get(peer)?.nextMs ?? nowMs) <= nowMs,
     )

@@ -5,7 +5,7 @@
 import { silentLogger } from '@shoal/host'
 import { exitWithParent, systemClock } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey } from '@shoal/network'
-import { echoProtocol, sinkProtocol, type PeerPlace } from './places.ts'
+import { echoProtocol, loopbackPunch, sinkProtocol, type PeerPlace } from './places.ts'
 
 exitWithParent()
 const [kind, relay] = process.argv.slice(2)
@@ -14,6 +14,7 @@ const transport = await createLibp2pTransport({
   clock: systemClock,
   logger: silentLogger,
   relay: kind === 'relay',
+  punch: loopbackPunch,
   ...(kind === 'hidden' && { listen: [] }),
 })
 transport.handle(echoProtocol, (channel) => channel.onFrame((frame) => channel.send(frame)))

@@ -1,17 +1,21 @@
+import { messageOf, silentLogger } from '@shoal/host'
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { silentLogger } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { createLibp2pTransport, createPeerKey, type Channel, type Transport } from '@shoal/network'
-import { sinkProtocol, type PeerPlace } from './places.ts'
+import { loopbackPunch, sinkProtocol, type PeerPlace } from './places.ts'
 
-/** The peer of this process, and two others, each in a process of its own. */
+/** The peer of this process, and three others, each in a process of its own. */
 export interface BenchPeers {
   readonly transport: Transport
   /** Ids of the peer that was dialled, and of the one that is reached through a relay in a third process. */
   readonly direct: string
   readonly relayed: string
+  /** Reached through the routers of both, after the relay has brought them together; null where that is not possible. */
+  readonly punched: string | null
+  /** Why it is not; null where it is. */
+  readonly whyNotPunched: string | null
   close(): Promise<void>
 }
 
@@ -33,6 +37,7 @@ export async function startPeers(): Promise<BenchPeers> {
     clock: systemClock,
     logger: silentLogger,
     listen: [],
+    punch: loopbackPunch,
   })
   const close = async (): Promise<void> => {
     await transport.close()
@@ -40,15 +45,39 @@ export async function startPeers(): Promise<BenchPeers> {
   }
   try {
     const relay = await start('relay')
-    const places = [await start('open'), await start('hidden', relay.address)]
-    const [direct = '', relayed = ''] = await Promise.all(
+    // Connected without a relay, it tells this peer over UDP under which address it appears.
+    await transport.dial(relay.address, { signal: AbortSignal.timeout(connectLimitMs) })
+    const places = [
+      await start('open'),
+      await start('hidden', relay.address),
+      await start('hidden', relay.address),
+    ]
+    const [direct = '', relayed = '', other = ''] = await Promise.all(
       places.map(({ address }) => transport.dial(address, { signal: AbortSignal.timeout(connectLimitMs) })),
     )
     if (transport.path?.(relayed)?.kind !== 'relayed') throw new Error('the hidden peer is not relayed')
-    return { transport, direct, relayed, close }
+    const whyNotPunched = await punch(transport, other)
+    return {
+      transport,
+      direct,
+      relayed,
+      punched: whyNotPunched === null ? other : null,
+      whyNotPunched,
+      close,
+    }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** @returns why there is no connection through both routers; null when there is one */
+async function punch(transport: Transport, peer: string): Promise<string | null> {
+  try {
+    await transport.punch?.(peer, { signal: AbortSignal.timeout(connectLimitMs) })
+    return transport.path?.(peer)?.kind === 'punched' ? null : 'the connection ended at once'
+  } catch (error) {
+    return messageOf(error)
   }
 }
 

@@ -45,16 +45,16 @@ test('a peer may ask once in a while, and only so many attempts are under way', 
   const clock = createVirtualClock()
   const attempts = new PunchAttempts(clock)
   const done = async (): Promise<void> => undefined
-  await attempts.run('a', true, done)
-  await expect(attempts.run('a', true, done)).rejects.toThrow('a moment ago')
+  await attempts.run('a', 'member', done)
+  await expect(attempts.run('a', 'member', done)).rejects.toThrow('a moment ago')
   clock.advance(limits.punchEveryMs)
-  await attempts.run('a', true, done)
+  await attempts.run('a', 'member', done)
   const end = Promise.withResolvers<void>()
   const running = Array.from({ length: limits.punchesAtOnce }, (_, index) =>
-    attempts.run(`peer ${index}`, false, () => end.promise),
+    attempts.run(`peer ${index}`, 'self', () => end.promise),
   )
-  await expect(attempts.run('b', false, done)).rejects.toThrow('under way')
+  await expect(attempts.run('b', 'self', done)).rejects.toThrow('under way')
   end.resolve()
   await Promise.all(running)
-  await attempts.run('b', false, done)
+  await attempts.run('b', 'self', done)
 })

@@ -63,6 +63,9 @@ export function loadDataChannels(): Promise<DataChannelLibrary> {
   return loading
 }
 
+/** Why this machine cannot connect through routers; null where it can. */
+export const whyNoPunching = (): Promise<string | null> => loadDataChannels().then(() => null, messageOf)
+
 async function load(): Promise<DataChannelLibrary> {
   try {
     const module: unknown = await import(packageName)

@@ -1,15 +1,21 @@
 import { silentLogger } from '@shoal/host'
 import { systemClock, systemRandom } from '@shoal/host/node'
+import { protocols } from '@shoal/protocol'
 import { afterEach, expect, test } from 'vitest'
 import { signal } from '../../conformance/peers.ts'
 import { createLibp2pTransport, type Libp2pTransportOptions } from '../create-transport.ts'
 import { createPeerKey } from '../keys.ts'
 import { isRelayed } from '../relay/reach.ts'
+import { limits } from '../../limits.ts'
+import { PunchAttempts } from './attempts.ts'
 import { loadDataChannels } from './library.ts'
 import { createTestSwarm, type TestMember } from '../testing/test-swarm.ts'
 
 const open: { close(): Promise<void> }[] = []
 afterEach(() => Promise.all(open.splice(0).map((each) => each.close())))
+
+/** The second one may be opened by clients too, and bounds what is sent at first. */
+const echoes = ['/echo/1', protocols.session]
 
 /** On one machine the router's address is that of the machine itself. */
 const punch = {
@@ -27,7 +33,8 @@ async function start(options: Partial<Libp2pTransportOptions> = {}) {
     punch,
     ...options,
   })
-  transport.handle('/echo/1', (channel) => channel.onFrame((frame) => channel.send(frame)))
+  for (const protocol of echoes)
+    transport.handle(protocol, (channel) => channel.onFrame((frame) => channel.send(frame)))
   open.push(transport)
   return transport
 }
@@ -45,18 +52,23 @@ async function meet(members: readonly (TestMember | undefined)[] = [], options: 
   for (const peer of [hidden, other]) await peer.dial(at, { signal: signal() })
   await hidden.reserve?.(relay.peerId)
   other.learn(hidden.peerId, hidden.addresses().filter(isRelayed))
-  await echo(other, hidden.peerId, new Uint8Array(1))
+  await echo(other, hidden.peerId, new Uint8Array(1), protocols.session)
   return { relay, hidden, other }
 }
 
-async function echo(from: Transport, to: string, bytes: Uint8Array): Promise<Uint8Array> {
-  const channel = await from.open(to, '/echo/1', { signal: signal() })
-  const echoed = new Promise<Uint8Array>((resolve, reject) => {
+async function echo(
+  from: Transport,
+  to: string,
+  bytes: Uint8Array,
+  protocol = '/echo/1',
+): Promise<Uint8Array> {
+  const channel = await from.open(to, protocol, { signal: signal() })
+  const answered = new Promise<Uint8Array>((resolve, reject) => {
     channel.onFrame(resolve)
     channel.onClose((error) => reject(error ?? new Error('closed')))
   })
   await channel.send(bytes)
-  const answer = await echoed
+  const answer = await answered
   await channel.close()
   return answer
 }
@@ -66,6 +78,37 @@ const isLoaded = await loadDataChannels().then(
   () => true,
   () => false,
 )
+
+test.skipIf(!isLoaded)(
+  'a client that holds a grant is answered although it has no record, and a stranger of an open swarm is not',
+  async () => {
+    const swarm = await createTestSwarm()
+    const members = await Promise.all([swarm.member('node'), swarm.member('node'), swarm.member('client')])
+    const { hidden, other: client } = await meet(members, { relay: false })
+    hidden.prefer?.(() => false)
+    await client.punch?.(hidden.peerId, { signal: signal() })
+    expect(client.path?.(hidden.peerId)).toEqual({ kind: 'punched', relay: null })
+
+    const strangers = await meet()
+    strangers.hidden.prefer?.(() => false)
+    const refused = strangers.other.punch?.(strangers.hidden.peerId, { signal: signal() })
+    await expect(refused).rejects.toThrow()
+    expect(strangers.other.path?.(strangers.hidden.peerId)).toMatchObject({
+      kind: 'relayed',
+      why: expect.any(String) as string,
+    })
+  },
+)
+
+test('those without a record leave room for members, and each peer waits between two attempts', async () => {
+  const attempts = new PunchAttempts({ nowMs: () => 0 })
+  const never = new Promise<void>(() => undefined)
+  const guests = Array.from({ length: limits.punchesOfGuests }, (_, index) => `guest ${index}`)
+  for (const guest of guests) void attempts.run(guest, 'guest', () => never)
+  await expect(attempts.run('another', 'guest', () => never)).rejects.toThrow(/under way/)
+  await attempts.run('member', 'member', async () => undefined)
+  await expect(attempts.run('member', 'member', async () => undefined)).rejects.toThrow(/a moment ago/)
+})
 
 test.skipIf(!isLoaded)(
   'members behind routers connect through both, admitted inside the encryption, and go back to the relay',

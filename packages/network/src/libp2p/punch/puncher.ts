@@ -4,7 +4,7 @@ import { messageOf, ShoalError, timeLimit, type Clock, type Logger, type Random 
 import type { PunchEnd } from '@shoal/protocol'
 import { limits } from '../../limits.ts'
 import type { Channel } from '../../transport.ts'
-import { PunchAttempts } from './attempts.ts'
+import { PunchAttempts, type Asker } from './attempts.ts'
 import { textOf, toldCandidates, usableCandidates, type Reaches } from './candidates.ts'
 import { answerOver, offerOver } from './exchange.ts'
 import { loadDataChannels, type DataChannelLibrary } from './library.ts'
@@ -81,7 +81,7 @@ export class Puncher {
     servers: readonly Place[],
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#attempt(peer, false, servers, signal, async (link, mapping, limit) => {
+    await this.#attempt(peer, 'self', servers, signal, async (link, mapping, limit) => {
       const own = this.#ownEnd(await link.offer(limit), mapping)
       const answered = await offerOver(await ask(limit), own, this.#dependencies.logger, limit, (end) => {
         link.accept(end)
@@ -92,10 +92,10 @@ export class Puncher {
   }
 
   /** Answers a peer that asks over `channel`. */
-  answer(channel: Channel, servers: () => readonly Place[]): void {
+  answer(channel: Channel, asked: Exclude<Asker, 'self'>, servers: () => readonly Place[]): void {
     const peer = channel.remotePeer
     answerOver(channel, this.#dependencies.logger, async (offered, tellAndWait) => {
-      await this.#attempt(peer, true, servers(), this.#stop.signal, async (link, mapping, limit) => {
+      await this.#attempt(peer, asked, servers(), this.#stop.signal, async (link, mapping, limit) => {
         if (offered.varies && mapping.varies) throw bothVary()
         const candidates = this.#usable(offered)
         await tellAndWait(this.#ownEnd(await link.answer(offered, limit), mapping), limit)
@@ -116,7 +116,7 @@ export class Puncher {
 
   async #attempt(
     peer: string,
-    asked: boolean,
+    asked: Asker,
     servers: readonly Place[],
     signal: AbortSignal,
     agree: (
@@ -133,8 +133,9 @@ export class Puncher {
         const limit = timeLimit(clock, limits.punchMs, late, AbortSignal.any([signal, this.#stop.signal]))
         let link: Link | undefined
         try {
-          if (this.#open.size >= limits.punchedConnections)
-            throw new ShoalError('no-capacity', `${limits.punchedConnections} such connections are open`)
+          const most = asked === 'guest' ? limits.punchedConnectionsOfGuests : limits.punchedConnections
+          if (this.#open.size >= most)
+            throw new ShoalError('no-capacity', `${this.#open.size} such connections are open`)
           const library = (this.#library = await loadDataChannels())
           const mapping = await findMapping(servers, this.#dependencies)
           link = new Link(library, mapping.server)

@@ -12,6 +12,8 @@ import { StunServer } from './stun-server.ts'
 export interface PunchingOptions extends Omit<PuncherDependencies, 'reaches'> {
   /** Which addresses packets may be sent to. Default: those of the internet. */
   readonly reaches?: Reaches
+  /** Whether all who connect have shown a grant: then those without a record are answered too. Default: false. */
+  readonly admits?: boolean
 }
 
 /** What this package uses of libp2p's parts. */
@@ -30,9 +32,11 @@ export class Punching {
   readonly #logger: Logger
   #parts: Parts | undefined
   #stun: StunServer | undefined
+  readonly #admits: boolean
   #isKnown: (peer: string) => boolean = () => true
 
   constructor(options: PunchingOptions) {
+    this.#admits = options.admits ?? false
     this.#puncher = new Puncher({ reaches: onInternet, ...options })
     this.#clock = options.clock
     this.#logger = options.logger
@@ -48,7 +52,10 @@ export class Punching {
     }
   }
 
-  /** Which peers are no strangers: only these are answered. Until this is told, nobody is one. */
+  /**
+   * Which peers are members. In a swarm that anybody may enter only these are answered: who answers sends packets to
+   * addresses that the other side names. Until this is told, all are members.
+   */
   prefer(isKnown: (peer: string) => boolean): void {
     this.#isKnown = isKnown
   }
@@ -81,9 +88,10 @@ export class Punching {
   }
 
   answer(channel: Channel, own: readonly string[]): void {
-    if (!this.#isKnown(channel.remotePeer))
+    const isMember = this.#isKnown(channel.remotePeer)
+    if (!isMember && !this.#admits)
       return channel.abort(new ShoalError('not-admitted', 'only members connect through routers'))
-    this.#puncher.answer(channel, () => this.#servers(channel.remotePeer, own))
+    this.#puncher.answer(channel, isMember ? 'member' : 'guest', () => this.#servers(channel.remotePeer, own))
   }
 
   close(): void {
