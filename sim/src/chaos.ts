@@ -21,6 +21,7 @@
  *     siege        three real processes whose honest answers are compared while another process attacks one of them
  *                  [--attack NAME|none|each|all] [--count SECONDS of each attack]
  *     topologies   real processes behind real routers, in network namespaces of this machine [--layout NAME|each]
+ *     idle         the layout of that name: what five nodes send while nothing is asked of them [--count SECONDS]
  *     streams      long answers over real processes whose stages are replaced by stages with other cuts [--tokens N]
  */
 import { parseArgs } from 'node:util'
@@ -84,6 +85,7 @@ const harnesses: Readonly<Record<string, Harness>> = {
   kills: { count: 100, run: chaosKills },
   siege: { count: 60, run: (_from, count, report, { attack }) => chaosSiege(attack, count, report) },
   topologies: { count: 1, run: (_from, _count, report, { layout }) => chaosTopologies(layout, report) },
+  idle: { count: 600, run: (_from, count, report) => chaosTopologies('idle', report, count) },
   streams: {
     count: 1,
     run: (from, count, report, { tokens }) => chaosStreams(from, count, report, tokens),

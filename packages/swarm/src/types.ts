@@ -233,7 +233,7 @@ export interface DirectoryStatus {
   readonly records: number
   /** Topic entries that this peer holds for others. */
   readonly entries: number
-  /** Other nodes of this swarm that the last search named; null before the first search. */
+  /** Other nodes of this swarm that the last search named; null before the first, and while the directory has no other peers than members. */
   readonly providers: number | null
 }
 

@@ -11,8 +11,13 @@ import { playLayout, type Question } from './play-layout.ts'
 /**
  * Real processes behind real routers, one run for each layout of networks.
  * @param name of one layout, or `each`
+ * @param idleSeconds how long layouts of which nothing is asked are counted
  */
-export async function chaosTopologies(name: string, report: (line: string) => void): Promise<HarnessReport> {
+export async function chaosTopologies(
+  name: string,
+  report: (line: string) => void,
+  idleSeconds = 600,
+): Promise<HarnessReport> {
   const chosen = layouts.filter((layout) => name === 'each' || layout.name === name)
   if (chosen.length === 0)
     throw new Error(`--layout is one of ${layouts.map((each) => each.name).join(', ')}`)
@@ -24,7 +29,11 @@ export async function chaosTopologies(name: string, report: (line: string) => vo
     const lines: string[] = []
     const failed: { seed: number; violations: readonly string[]; repeat: string }[] = []
     for (const [seed, layout] of chosen.entries()) {
-      const played = await playLayout(layout, question, join(folder, layout.name), report)
+      const played = await playLayout(layout, question, {
+        folder: join(folder, layout.name),
+        idleMs: idleSeconds * 1000,
+        report,
+      })
       lines.push(...played.lines)
       const repeat = `npm run chaos -- topologies --layout ${layout.name}`
       if (played.violations.length > 0) failed.push({ seed, violations: played.violations, repeat })

@@ -4,14 +4,14 @@ import type { Lab, Traffic } from './namespaces.ts'
 
 /** For links to be measured, addresses to settle and connections that nobody uses to close. */
 const warmUpMs = 180_000
-const countMs = 600_000
 /** What a node may send while nothing is asked of the swarm, in bytes a second of Ethernet frames. */
 const idleBytesPerSecondMost = 300
 
-/** Counts what machines send and receive in ten minutes without a question. @returns what was wrong */
+/** Counts what machines send and receive while nothing is asked of them. @returns what was wrong */
 export async function countIdle(
   lab: Lab,
   names: readonly string[],
+  countMs: number,
   say: (line: string) => void,
 ): Promise<readonly string[]> {
   await sleep(systemClock, warmUpMs)

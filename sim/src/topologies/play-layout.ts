@@ -40,6 +40,14 @@ interface Running {
   readonly ready: ReadyEvent
 }
 
+export interface PlayOptions {
+  readonly folder: string
+  /** How long a layout of which nothing is asked is counted. */
+  readonly idleMs: number
+  /** Told of each line at once. */
+  readonly report: (line: string) => void
+}
+
 /** A layout that is being played. */
 interface Play {
   readonly lab: Lab
@@ -55,8 +63,7 @@ interface Play {
 export async function playLayout(
   layout: Layout,
   question: Question,
-  folder: string,
-  report: (line: string) => void,
+  { folder, idleMs, report }: PlayOptions,
 ): Promise<LayoutReport> {
   const lines: string[] = []
   const say = (line: string): void => {
@@ -68,7 +75,8 @@ export async function playLayout(
   try {
     build(play.lab, layout)
     const guest = await startAll(play)
-    if (layout.idle === true) violations.push(...(await countIdle(play.lab, [...play.running.keys()], say)))
+    if (layout.idle === true)
+      violations.push(...(await countIdle(play.lab, [...play.running.keys()], idleMs, say)))
     violations.push(...(await answer(play, question, guest)))
   } catch (error) {
     violations.push(messageOf(error))

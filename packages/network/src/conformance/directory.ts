@@ -49,6 +49,19 @@ export function describeDirectory(name: string, createWorld: (clock: VirtualCloc
       await asker.transport.dial((await providersAt(asker))[0]?.addresses[0] ?? '', { signal: signal() })
     })
 
+    test('tells of each peer that holds the directory, and of nobody who only asks', async () => {
+      const alice = await peers.join()
+      const heard: string[] = []
+      const end = alice.directory.onPeer((peer) => void heard.push(peer))
+      const bob = await peers.join(alice)
+      await peers.join(alice, false)
+      expect(alice.directory.peers()).toEqual([bob.transport.peerId])
+      expect(heard).toEqual([bob.transport.peerId])
+      end()
+      await peers.join(alice)
+      expect(heard).toHaveLength(1)
+    })
+
     test("whoever only asks holds nothing, and is nobody's holder", async () => {
       const alice = await peers.join()
       const asker = await peers.join(alice, false)

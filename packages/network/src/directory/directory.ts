@@ -56,5 +56,9 @@ export interface Directory {
   find(owner: string, options: { readonly signal: AbortSignal }): Promise<Uint8Array | null>
   /** Resolves once a peer of the directory is known. */
   whenReady(signal: AbortSignal): Promise<void>
+  /** The other peers of the directory that this one knows, whether they are there or not. */
+  peers(): readonly string[]
+  /** Calls `listener` for each further one. @returns a function that removes it */
+  onPeer(listener: (peerId: string) => void): () => void
   stats(): DirectoryStats
 }

@@ -22,6 +22,9 @@ export class MemoryDirectory implements Directory {
   readonly #serve: boolean
   readonly #shelf: Shelf
   readonly #waiting = new Set<() => void>()
+  readonly #listeners = new Set<(peerId: string) => void>()
+  /** The holders that listeners were told of. */
+  #known: ReadonlySet<string> = new Set()
 
   constructor(transport: MemoryTransport, network: MemorySwitch, options: DirectoryOptions) {
     this.#transport = transport
@@ -98,6 +101,15 @@ export class MemoryDirectory implements Directory {
     })
   }
 
+  peers(): readonly string[] {
+    return this.#holders().map((holder) => holder.#transport.peerId)
+  }
+
+  onPeer(listener: (peerId: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
   stats(): DirectoryStats {
     return { peers: this.#holders().length, ...this.#shelf.counts() }
   }
@@ -106,6 +118,10 @@ export class MemoryDirectory implements Directory {
 
   neighboursChanged(): void {
     for (const wake of this.#waiting) wake()
+    const before = this.#known
+    this.#known = new Set(this.peers())
+    for (const peerId of this.#known)
+      if (!before.has(peerId)) for (const listener of this.#listeners) listener(peerId)
   }
 
   /** What a holder does with a record that somebody sends it, whoever that is. @throws {ShoalError} */

@@ -1,6 +1,6 @@
 import { openHardware, type HardwareRecord } from '@shoal/membership'
 import type { Directory, Transport } from '@shoal/network'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { swarmLimits } from '../limits.ts'
 import { createDirectoryHabitat, otherManifest, type DirectoryHabitat } from '../testing/directory-world.ts'
 import { smallManifest } from '../testing/small-model.ts'
@@ -102,6 +102,24 @@ describe('the announcement of a node', () => {
     await world.run(swarmLimits.directoryChangeMs + 100)
     expect(alice.publisher.providers()).toBe(0)
   })
+})
+
+test('members announce nothing among themselves, and themselves at once when somebody else comes', async () => {
+  const alice = await world.node('alice', manifest)
+  const bob = await world.node('bob', manifest, { bootstrap: 'alice' })
+  await world.run(3000)
+  expect(alice.membership.snapshot().members).toHaveLength(2)
+  const told = [alice, bob].map(({ directory }) => vi.spyOn(directory, 'provide'))
+  for (const { membership } of [alice, bob]) await membership.close()
+  for (let second = 0; second < 300; second += 1) {
+    world.clock.advance(1000)
+    await settle(20)
+  }
+  expect(told.map((spy) => spy.mock.calls.length)).toEqual([0, 0])
+  expect(alice.publisher.providers()).toBeNull()
+  const late = await world.node('late', otherManifest(), { bootstrap: 'alice' })
+  await world.run(swarmLimits.directoryChangeMs + 100)
+  expect(await named(late.directory)).toEqual(['alice', 'bob'])
 })
 
 test('two parts of a swarm without connections find each other', async () => {

@@ -10,7 +10,7 @@ import { manifestTopic, modelTopic } from './topics.ts'
 /** Keeps a node announced in the directory of all Shoal peers, and finds unknown parts of its own swarm. */
 export interface Publisher {
   start(): void
-  /** Other nodes of this manifest that the directory named at the last turn; null before the first. */
+  /** Other nodes of this manifest that the directory named at the last turn; null before the first, and while it has nobody else. */
   providers(): number | null
   /** Publishes `left`, within half a second at most. */
   leave(signal: AbortSignal): Promise<void>
@@ -42,6 +42,8 @@ class TurnByTurn implements Publisher {
   readonly #own: OwnAnnouncement
   readonly #closing = new AbortController()
   #endListening: () => void = () => undefined
+  /** Whether the last turn found nobody but members in the directory. */
+  #wasAmongMembers = false
   /** The next turn. */
   #next: { readonly dueMs: number; readonly timer: Timer } | null = null
   #running = false
@@ -61,7 +63,13 @@ class TurnByTurn implements Publisher {
   }
 
   start(): void {
-    this.#endListening = this.#dependencies.membership.onChange(() => this.#onChange())
+    const { membership, directory } = this.#dependencies
+    const listening = [
+      membership.onChange(() => this.#onChange()),
+      // A first stranger, by which this swarm can be found from elsewhere.
+      directory.onPeer(() => void (this.#wasAmongMembers && !this.#isAmongMembers() && this.#soon())),
+    ]
+    this.#endListening = () => listening.forEach((end) => end())
     this.#schedule(0)
   }
 
@@ -110,8 +118,25 @@ class TurnByTurn implements Publisher {
     else this.#awaitPeers()
   }
 
-  /** @returns whether any peer of the directory stored the announcement */
+  /**
+   * Whether the directory consists of members of this swarm. Who asks one of them for this swarm has found it already, and
+   * they know each other's records from membership: announcements among them would be half of what an idle swarm sends.
+   */
+  #isAmongMembers(): boolean {
+    const { directory, membership } = this.#dependencies
+    const members = new Set(membership.members().map(({ record }) => record.peerId))
+    const peers = directory.peers()
+    return peers.length > 0 && peers.every((peer) => members.has(peer))
+  }
+
+  /** @returns whether any peer of the directory stored the announcement, or none needs it */
   async #turn(): Promise<boolean> {
+    if (this.#isAmongMembers()) await this.#inTime((signal) => this.#dialBootstrap(signal))
+    this.#wasAmongMembers = this.#isAmongMembers()
+    if (this.#wasAmongMembers) {
+      this.#named = null
+      return true
+    }
     const told = await this.#inTime((signal) => this.#tell(signal))
     if (told > 0) await this.#inTime((signal) => this.#mergeIslands(signal))
     this.#dependencies.logger.debug('directory-told', { peers: told, providers: this.#named })
@@ -183,6 +208,6 @@ class TurnByTurn implements Publisher {
   }
 
   #onChange(): void {
-    if (this.#own.changed()) this.#soon()
+    if (!this.#isAmongMembers() && this.#own.changed()) this.#soon()
   }
 }

@@ -94,14 +94,24 @@ export class DhtDirectory implements Directory {
     signal.throwIfAborted()
     if (this.#table.size > 0) return
     const ready = Promise.withResolvers<void>()
-    this.#table.addEventListener('peer:add', ready.resolve)
+    const stopWaiting = this.onPeer(() => ready.resolve())
     const stopListening = onAbort(signal, () => ready.reject(signal.reason))
     try {
       await ready.promise
     } finally {
-      this.#table.removeEventListener('peer:add', ready.resolve)
+      stopWaiting()
       stopListening()
     }
+  }
+
+  peers(): readonly string[] {
+    return [...this.#table.kb.toIterable()].map(({ peerId }) => peerId.toString())
+  }
+
+  onPeer(listener: (peerId: string) => void): () => void {
+    const heard = (event: CustomEvent<PeerId>): void => listener(event.detail.toString())
+    this.#table.addEventListener('peer:add', heard)
+    return () => this.#table.removeEventListener('peer:add', heard)
   }
 
   stats(): DirectoryStats {

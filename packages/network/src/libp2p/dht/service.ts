@@ -1,4 +1,5 @@
 import { kadDHT, passthroughMapper, type KadDHT } from '@libp2p/kad-dht'
+import type { PeerId } from '@libp2p/interface'
 import { ShoalError } from '@shoal/host'
 import { admitRecord } from '../../directory/admit-record.ts'
 import type { RecordRules } from '../../directory/directory.ts'
@@ -60,9 +61,11 @@ function refreshSeldom(dht: object): void {
 /** What of libp2p's routing table is used: it is not in the type of the service. */
 export interface RoutingTable {
   readonly size: number
+  /** The tree of buckets. */
+  readonly kb: { toIterable(): Iterable<{ readonly peerId: PeerId }> }
   remove(peer: unknown): Promise<void>
-  addEventListener(type: 'peer:add', listener: () => void): void
-  removeEventListener(type: 'peer:add', listener: () => void): void
+  addEventListener(type: 'peer:add', listener: (event: CustomEvent<PeerId>) => void): void
+  removeEventListener(type: 'peer:add', listener: (event: CustomEvent<PeerId>) => void): void
 }
 
 export function routingTableOf(dht: KadDHT): RoutingTable {
