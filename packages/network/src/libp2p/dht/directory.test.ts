@@ -54,7 +54,8 @@ describeDirectory('libp2p', (clock) => {
       const { dht } = hostile.services
       await hostile.dial(multiaddr(transport.addresses()[0]))
       const table = routingTableOf(dht)
-      if (table.size === 0) await new Promise<void>((resolve) => table.addEventListener('peer:add', resolve))
+      if (table.size === 0)
+        await new Promise<void>((resolve) => table.addEventListener('peer:add', () => resolve()))
       let taken = false
       for await (const event of dht.put(recordKey(owner), record, { signal: signal() })) {
         const { name, messageName, from } = event as {
