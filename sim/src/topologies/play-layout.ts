@@ -1,22 +1,13 @@
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { messageOf, ShoalError, sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 import { firstDifference } from '../kills/answer.ts'
 import { pathBetween, type Layout, type MachinePlan } from './layouts.ts'
+import { commandOn, look, stepLimitMs, textOn } from './commands.ts'
 import { countIdle } from './idle.ts'
 import { createLab, type Lab } from './namespaces.ts'
-
-const program = fileURLToPath(new URL('../bin/shoal.js', import.meta.resolve('shoal/node-process')))
-const look = fileURLToPath(new URL('./look.ts', import.meta.url))
-const execute = promisify(execFile)
-
-/** For a step of the play on a machine that many other programs use. */
-const stepLimitMs = 180_000
 
 /** A lid that was closed for some minutes, and the time in which its machine has to be back. */
 const sleepMs = 180_000
@@ -208,13 +199,6 @@ function build(lab: Lab, { sites, machines }: Layout): void {
     else lab.addServer(name, at, walled)
 }
 
-/** The JSON that a command of a machine prints last. */
-async function commandOn(lab: Lab, machine: string, words: readonly string[]): Promise<unknown> {
-  const line = [...lab.within(machine), process.execPath, program, ...words]
-  const { stdout } = await execute(line[0] ?? '', line.slice(1), { timeout: stepLimitMs, maxBuffer: 2 ** 26 })
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
-}
-
 const questionWords = (code: string, { promptIds, maxTokens }: Question): readonly string[] => [
   'generate',
   code,
@@ -239,9 +223,8 @@ async function within<Value>(work: Promise<Value>, what: string): Promise<Value>
 
 /** A node's own view. */
 async function statusOf(lab: Lab, { plan, ready }: Running): Promise<SwarmStatus | null> {
-  const line = [...lab.within(plan.name), process.execPath, look, `${ready.api}/swarm`]
-  const { stdout } = await execute(line[0] ?? '', line.slice(1), { timeout: stepLimitMs })
-  return stdout === '' ? null : (JSON.parse(stdout) as SwarmStatus)
+  const text = await textOn(lab, plan.name, look, `${ready.api}/swarm`)
+  return text === '' ? null : (JSON.parse(text) as SwarmStatus)
 }
 
 /** Waits until each pair that runs is connected in the way that its networks allow. */
