@@ -26,6 +26,7 @@ export { blockSpec, blockSpecs, familyNames, headSpec } from './families/registr
 export type {
   Activation,
   AttentionSpec,
+  ConvolutionSpec,
   BlockSpec,
   DenseSpec,
   ExpertsSpec,
@@ -82,6 +83,7 @@ export {
   unitsOfShare,
   type PackedTensor,
 } from './packing/packed-layout.ts'
+export { cachedRows, type CachedRows } from './config/cached-rows.ts'
 export { keyValueBytesPerPosition } from './packing/key-value-bytes.ts'
 export { parseConfig } from './families/parse-config.ts'
 export { blockBytesOf, type MatrixFormat, type WeightFormat } from './packing/matrix-format.ts'

@@ -26,6 +26,8 @@ export const limits = {
   expertsOfModelMax: 1 << 15,
   headCountMax: 4096,
   headSizeMax: 1024,
+  /** Positions of a short convolution; 3 in published models. */
+  convolutionTapsMax: 64,
   /** Gemma 3 has 262,144 entries. */
   vocabularySizeMax: 1 << 21,
   contextLengthMax: 1 << 24,

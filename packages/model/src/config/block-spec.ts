@@ -55,6 +55,8 @@ export interface AttentionSpec {
    * head that turn come first, and values are filled up with zeros to the size of a head.
    */
   readonly latent?: LatentSpec
+  /** In place of attention, a convolution over the last positions (LFM2); absent in other blocks. */
+  readonly convolution?: ConvolutionSpec
   /** What a rank projects where `queryKeyNorm` spans the heads of all ranks; absent where it projects its own heads. */
   readonly projected?: ProjectedHeads
 }
@@ -67,6 +69,15 @@ export interface LatentSpec {
   readonly keyValueSize: number
   /** Channels of a head's values. */
   readonly valueSize: number
+}
+
+/**
+ * A short gated convolution: of three projections b, c and x of a row it makes `c · Σ weight · (b · x)`, channel by channel, with
+ * the sum over the last `taps` positions. They take the places of q, k and v, with as many heads of each.
+ */
+export interface ConvolutionSpec {
+  /** Positions that a row depends on, its own included. */
+  readonly taps: number
 }
 
 /**

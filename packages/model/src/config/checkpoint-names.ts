@@ -18,6 +18,8 @@ export interface CheckpointNames {
    * single name where the checkpoint stores the parts as one matrix.
    */
   readonly block: Readonly<Partial<Record<BlockTensorName, readonly string[]>>>
+  /** As `block`, in blocks with a convolution in place of attention. */
+  readonly convolution?: CheckpointNames['block']
   /** As `block`, the tensors of one expert of a block. */
   expert?(index: number): Readonly<Partial<Record<ExpertTensorName, readonly string[]>>>
   /** Endings of tensors that a block may have and that follow from config.json. */

@@ -7,6 +7,11 @@ import type { ModelConfig } from './model-config.ts'
  * @param index of the block in the model
  */
 export function denseBlock(config: ModelConfig, index: number): BlockSpec {
+  if (config.convolutionBlocks?.[index] === true) return convolutionBlock(config)
+  return attendingBlock(config, index)
+}
+
+function attendingBlock(config: ModelConfig, index: number): BlockSpec {
   const windowed = config.slidingWindow !== null && (config.windowedBlocks?.[index] ?? true)
   const rope = windowed ? (config.windowedRope ?? config.rope) : config.rope
   return {
@@ -37,6 +42,24 @@ export function denseBlock(config: ModelConfig, index: number): BlockSpec {
       gated: true,
       bias: config.feedForwardBias ?? false,
       outputBias: config.feedForwardBias ?? false,
+    },
+  }
+}
+
+/** A block whose convolution has the channels of the residual stream. They count as heads, so that ranks can share them. */
+function convolutionBlock(config: ModelConfig): BlockSpec {
+  const block = attendingBlock(config, 0)
+  const { headCount, hiddenSize } = config
+  return {
+    ...block,
+    attention: {
+      ...block.attention,
+      keyValueHeadCount: headCount,
+      headSize: hiddenSize / headCount,
+      window: null,
+      rope: null,
+      queryKeyNorm: null,
+      convolution: { taps: config.convolutionTaps ?? 1 },
     },
   }
 }

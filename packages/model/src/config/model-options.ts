@@ -28,6 +28,10 @@ export interface ModelOptions {
   readonly attentionSinks?: boolean
   /** Queries, keys and values are made of shared vectors (DeepSeek). */
   readonly latent?: LatentSpec
+  /** Positions that a short convolution spans (LFM2). */
+  readonly convolutionTaps?: number
+  /** The blocks that have a convolution in place of attention, one value for each. */
+  readonly convolutionBlocks?: readonly boolean[]
   /** The blocks to which `slidingWindow` applies, one value for each; all of them by default. */
   readonly windowedBlocks?: readonly boolean[]
   /** The rotary embedding of the blocks with a window, where it is another than that of the rest (Gemma 3). */
@@ -56,6 +60,8 @@ export function checkOptions(config: JsonObject, blockCount: number): ModelOptio
       feedForwardBias: checkBoolean,
       attentionSinks: checkBoolean,
       latent: checkLatent,
+      convolutionTaps: (value, key) => checkInteger(value, key, 1, limits.convolutionTapsMax),
+      convolutionBlocks: perBlock,
       windowedBlocks: perBlock,
       windowedRope: checkRope,
       rotatedBlocks: perBlock,

@@ -56,6 +56,8 @@ export interface Understood {
   readonly reads?: readonly NumericKey[]
   /** The activation of its blocks; `silu` by default. */
   readonly activation?: Activation
+  /** What `layer_types` may name beside the kinds of attention. */
+  readonly layers?: readonly string[]
   /** The value of `hidden_act`, where the family reads it from elsewhere. */
   readonly named?: unknown
 }
@@ -69,7 +71,12 @@ export interface Understood {
 export function refuseUnsupported(
   json: JsonObject,
   family: string,
-  { reads = [], activation = 'silu', named = fieldOf(json, 'hidden_act') }: Understood = {},
+  {
+    reads = [],
+    activation = 'silu',
+    layers: known = [],
+    named = fieldOf(json, 'hidden_act'),
+  }: Understood = {},
 ): void {
   const refuse = (reason: string): never => {
     throw new ModelError('unsupported-model', `this ${family} model cannot be run: ${reason}`)
@@ -83,7 +90,8 @@ export function refuseUnsupported(
       refuse(`${key} is ${show(value)}, which would change its numbers and is not implemented`)
   }
   const layers = fieldOf(json, 'layer_types') ?? []
-  const other = Array.isArray(layers) ? layers.find((layer) => !knownLayers.includes(layer)) : layers
+  const isKnown = (layer: unknown): boolean => [...knownLayers, ...known].includes(layer)
+  const other = Array.isArray(layers) ? layers.find((layer) => !isKnown(layer)) : layers
   if (other !== undefined) refuse(`layer_types names ${show(other)}, which is not implemented`)
   const quantisation = readStoredQuantisation(json)
   if (quantisation?.kind === 'other')

@@ -50,6 +50,7 @@ export function checkConfig(value: unknown): ModelConfig {
   }
   checkHeads(config)
   if (config.latent !== undefined) checkLatentFits(config, config.latent)
+  checkConvolutionFits(config)
   for (const rope of [config.rope, config.windowedRope ?? config.rope]) checkRopeFits(rope, config.headSize)
   return config
 }
@@ -68,6 +69,17 @@ function checkLatentFits(config: ModelConfig, { valueSize }: LatentSpec): void {
   throw new ModelError(
     'bad-model',
     `latent attention with ${headCount} heads of ${headSize} channels does not fit ${keyValueHeadCount} key/value heads, values of ${valueSize} and ${turning} channels that turn`,
+  )
+}
+
+/** Channels of a convolution are those of the residual stream, and count as heads. */
+function checkConvolutionFits(config: ModelConfig): void {
+  const { convolutionTaps, convolutionBlocks, hiddenSize, headCount } = config
+  const isWhole = (convolutionTaps === undefined) === (convolutionBlocks === undefined)
+  if (isWhole && (convolutionTaps === undefined || hiddenSize % headCount === 0)) return
+  throw new ModelError(
+    'bad-model',
+    `short convolutions of ${convolutionTaps} positions in ${convolutionBlocks?.length} blocks do not fit ${headCount} heads and a hidden size of ${hiddenSize}`,
   )
 }
 

@@ -39,8 +39,8 @@ test('an unknown family is refused with the names of those that are supported', 
 })
 
 test('a published family that cannot be run is refused with what it needs', () => {
-  expect(() => familyNamed('lfm2')).toThrow(
-    /"lfm2" is not supported: it needs short convolutions; these are: /,
+  expect(() => familyNamed('lfm2_moe')).toThrow(
+    /"lfm2_moe" is not supported: it needs short convolutions beside experts; these are: /,
   )
   expect(() => familyNamed('constructor')).toThrow(/"constructor" is not supported; these are: /)
 })

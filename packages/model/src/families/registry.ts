@@ -16,6 +16,7 @@ import { glm, glm4 } from './glm/glm.ts'
 import { gptOss } from './gpt-oss.ts'
 import { granite } from './granite.ts'
 import { hunyuan } from './hunyuan.ts'
+import { lfm2 } from './lfm2.ts'
 import { llama } from './llama.ts'
 import { missingPart } from './missing-parts.ts'
 import { ministral3, mistral } from './mistral.ts'
@@ -48,6 +49,7 @@ const families: readonly Family[] = [
   gptOss,
   granite,
   hunyuan,
+  lfm2,
   llama,
   ministral3,
   mistral,

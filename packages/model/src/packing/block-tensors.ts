@@ -15,6 +15,7 @@ export type BlockTensorName =
   | 'query-norm'
   | 'key-norm'
   | 'sinks'
+  | 'convolution.weight'
   | 'output.weight'
   | 'output.bias'
   | 'attention-post-norm'
@@ -50,7 +51,7 @@ export interface BlockTensor {
   readonly parts: readonly number[]
   /** Columns of a matrix; null for a vector. */
   readonly columns: number | null
-  /** A matrix that stays float32 in every profile: its bits decide which experts compute a row. */
+  /** A matrix that stays float32 in every profile: its bits decide which experts compute a row, or its rows are short. */
   readonly float?: true
 }
 
@@ -133,7 +134,7 @@ function latentTensors(
 }
 
 function attentionTensors(attention: AttentionSpec, hiddenSize: number): BlockTensor[] {
-  const { headCount, queryKeyNorm, latent } = attention
+  const { headCount, queryKeyNorm, latent, convolution } = attention
   const qkv = projectedRows(attention)
   const [queryRows, keyRows] = qkv
   const { headSize } = attention
@@ -151,6 +152,11 @@ function attentionTensors(attention: AttentionSpec, hiddenSize: number): BlockTe
     ...optional(attention.bias, vector('qkv.bias', ...qkv)),
     ...optional(queryKeyNorm !== null, vector('query-norm', queryNorm), vector('key-norm', keyNorm)),
     ...optional(attention.sinks === true, vector('sinks', headCount)),
+    ...(convolution === undefined
+      ? []
+      : [
+          { ...matrix('convolution.weight', [headCount * headSize], convolution.taps), float: true as const },
+        ]),
     matrix('output.weight', [hiddenSize], attendedColumns(attention)),
     ...optional(attention.outputBias, vector('output.bias', hiddenSize)),
   ]

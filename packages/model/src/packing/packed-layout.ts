@@ -110,7 +110,7 @@ export function packedSources(config: ModelConfig, unit: UnitName): PackedSource
   return tensorsAt(config, place).map((tensor) => ({
     ...unpackedTensor(tensor, unit),
     unit,
-    sources: checkpointParts(checkpoint, place, tensor),
+    sources: checkpointParts(checkpoint, place, tensor, hasConvolution(config, place.index)),
   }))
 }
 
@@ -119,10 +119,11 @@ function checkpointParts(
   checkpoint: CheckpointNames,
   { index, expert }: BlockPlace,
   { name, parts }: BlockTensor,
+  isConvolution: boolean,
 ): { readonly name: string; readonly rows: number }[] {
   const block: CheckpointNames['block'] =
     expert === null ? checkpoint.block : (checkpoint.expert?.(expert) ?? {})
-  const names = block[name] ?? []
+  const names = (isConvolution ? checkpoint.convolution?.[name] : undefined) ?? block[name] ?? []
   const rows = names.length === 1 ? [parts.reduce((sum, part) => sum + part, 0)] : parts
   if (names.length !== rows.length) throw new Error(`the checkpoint names ${names.length} parts of ${name}`)
   return names.map((ending, part) => ({
@@ -268,6 +269,10 @@ function blockPlace(config: ModelConfig, unit: UnitName): BlockPlace {
     )
   }
   return place
+}
+
+function hasConvolution(config: ModelConfig, index: number): boolean {
+  return blockSpec(config, index).attention.convolution !== undefined
 }
 
 function expertCount(config: ModelConfig, index: number): number {

@@ -33,7 +33,9 @@ async function checkShape(
   shape: readonly number[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const { shape: found } = await source.tensors.tensor(name, signal)
+  const { shape: stored } = await source.tensors.tensor(name, signal)
+  // Convolutions of single channels are stored with an axis of one input channel.
+  const found = stored.length === 3 && stored[1] === 1 ? [stored[0], stored[2]] : stored
   if (found.length === shape.length && found.every((size, axis) => size === shape[axis])) return
   throw new ModelError(
     'bad-model',

@@ -44,6 +44,14 @@ const latent: ModelConfig = {
     grouped: { scores: 'sigmoid', groups: 3, activeGroups: 2, scale: 2.5, corrected: true },
   },
 }
+/** As LFM2: a short convolution in place of attention in one of two blocks. */
+const convolution: ModelConfig = {
+  ...smallLlama,
+  family: 'lfm2',
+  queryKeyNorm: true,
+  convolutionTaps: 3,
+  convolutionBlocks: [true, false],
+}
 const formats = ['f32', 'int4:32', 'int8:32', 'int4:128', 'int8:128', 'int4:16', 'int8:64', 'int4:32:offset']
 const rowCount = 140
 
@@ -59,6 +67,7 @@ const cases = [
     .map((format) => ['llama', format, 'onnx'] as const),
   ['experts', 'int4:128', 'onnx'] as const,
   ['latent', 'int4:128', 'onnx'] as const,
+  ['convolution', 'int4:128', 'onnx'] as const,
   ['odd-sizes', 'int4:32:offset', 'onnx'] as const,
   ...['window', 'query-key-norm', 'odd-sizes'].map((shape) => [shape, 'int8:32+kv-int8', 'onnx'] as const),
   ['bias', 'f32+kv-int8', 'reference'] as const,
@@ -67,7 +76,7 @@ const cases = [
 ]
 
 describe.each(cases)('bits of %s, %s, on %s', (shape, format, kind) => {
-  const config = shape === 'latent' ? latent : (shapes[shape] ?? smallLlama)
+  const config = { ...shapes, latent, convolution }[shape] ?? smallLlama
   let packed: PackedModel
   let device: Device
   let threaded: Device

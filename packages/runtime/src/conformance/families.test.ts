@@ -34,6 +34,7 @@ const families: readonly string[] = [
   'glm4',
   'granite',
   'hunyuan_dense',
+  'lfm2',
   'llama_bias',
   'ministral3_mm',
   'olmo2',

@@ -1,4 +1,4 @@
-import { keyValueBytesPerPosition } from '@shoal/model'
+import { cachedRows, keyValueBytesPerPosition } from '@shoal/model'
 import { limits } from '../limits.ts'
 import type { Span } from '../span.ts'
 
@@ -9,10 +9,9 @@ export function keyValueBytesOf({ blocks, kv }: Pick<Span, 'blocks' | 'kv'>): nu
 
 /** Values of one position in the KV caches of a span's blocks. Exports have them in float32, whatever the cache holds. */
 export function keyValuesOf({ blocks }: Pick<Span, 'blocks'>): number {
-  return blocks.reduce(
-    (sum, { attention: { keyValueHeadCount, headSize } }) => sum + 2 * keyValueHeadCount * headSize,
-    0,
-  )
+  return blocks
+    .flatMap(({ attention }) => cachedRows(attention))
+    .reduce((sum, { heads, size }) => sum + heads * size, 0)
 }
 
 /**

@@ -29,13 +29,20 @@ export function hashRow(seed: number, row: Float32Array): number {
  * real ones do; the output depends on all keys and values up to this position, in their order. So a cache that has lost,
  * repeated or misplaced a position gives another output from there on.
  * @param seed hash of the block's weights
- * @param width values of a key
+ * @param widths values of a key, and of a value where a cache holds both
  */
-export function mixBlock(seed: number, width: number, cache: MixedCache, row: Float32Array): void {
+export function mixBlock(
+  seed: number,
+  [keyWidth = 0, valueWidth]: readonly number[],
+  cache: MixedCache,
+  row: Float32Array,
+): void {
   const position = cache.keys.length
   const own = mix(hashRow(seed, row), position)
-  cache.keys.push(Float32Array.from({ length: width }, (_, index) => exact(mix(own, 2 * index))))
-  cache.values.push(Float32Array.from({ length: width }, (_, index) => exact(mix(own, 2 * index + 1))))
+  const rowOf = (length: number, odd: number): Float32Array =>
+    Float32Array.from({ length }, (_, index) => exact(mix(own, 2 * index + odd)))
+  cache.keys.push(rowOf(keyWidth, 0))
+  if (valueWidth !== undefined) cache.values.push(rowOf(valueWidth, 1))
   const digest = mix(digestTo(cache, position), own)
   for (let index = 0; index < row.length; index += 1) row[index] = exact(mix(digest, index))
 }
@@ -44,7 +51,7 @@ export function mixBlock(seed: number, width: number, cache: MixedCache, row: Fl
 function digestTo({ keys, values, digests }: MixedCache, position: number): number {
   for (let at = digests.length; at <= position; at += 1) {
     const before = digests[at - 1] ?? 0
-    digests.push(hashRow(hashRow(mix(before, at), keys[at]!), values[at]!))
+    digests.push(hashRow(hashRow(mix(before, at), keys[at]!), values[at] ?? new Float32Array()))
   }
   return digests[position]!
 }

@@ -1,4 +1,4 @@
-import type { IndexRange, ModelConfig } from '@shoal/model'
+import { cachedRows, type IndexRange, type ModelConfig } from '@shoal/model'
 import type { BlockRunner, HeadRunner } from '../block-runner.ts'
 import { createCachedRunner } from '../reference/cached-runner.ts'
 import type { SessionBook } from '../sessions/session-book.ts'
@@ -16,7 +16,9 @@ interface MixingParts {
 /** A block runner without matrices. */
 export function createMixingRunner({ span, book, seeds }: MixingParts): BlockRunner {
   const hiddenSize = hiddenSizeOf(span)
-  const widths = span.blocks.map(({ attention }) => attention.keyValueHeadCount * attention.headSize)
+  const widths = span.blocks.map(({ attention }) =>
+    cachedRows(attention).map(({ heads, size }) => heads * size),
+  )
   return createCachedRunner<MixedCache>({
     span,
     book,
@@ -29,7 +31,7 @@ export function createMixingRunner({ span, book, seeds }: MixingParts): BlockRun
       for (let at = 0; at < output.length; at += hiddenSize) {
         const state = output.subarray(at, at + hiddenSize)
         for (const [index, cache] of caches.entries())
-          mixBlock(seeds[first + index] ?? 0, widths[first + index] ?? 0, cache, state)
+          mixBlock(seeds[first + index] ?? 0, widths[first + index] ?? [], cache, state)
       }
       return output
     },

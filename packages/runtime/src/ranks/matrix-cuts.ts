@@ -1,5 +1,6 @@
 import { unitOf, type BlockSpec, type IndexRange, type RankShare } from '@shoal/model'
 import { denseOf } from '../support.ts'
+import { keyValueHeadsOf } from './share-span.ts'
 
 /** The part of a packed tensor that a rank holds: some of its rows, stacked, and of each row some inputs. */
 export interface TensorCut {
@@ -20,7 +21,8 @@ export interface TensorCut {
 export function tensorCut(spec: BlockSpec, share: RankShare, name: string): TensorCut {
   const { hiddenSize, attention, feedForward } = spec
   const { headCount, keyValueHeadCount, headSize, queryKeyNorm } = attention
-  const { heads, keyValueHeads, columns } = share
+  const { heads, columns } = share
+  const keyValueHeads = keyValueHeadsOf(spec, share)
   const part = name.slice(unitOf(name).length + 1)
   const channels = ({ start, end }: IndexRange, from = 0): IndexRange => ({
     start: from + start * headSize,
@@ -38,6 +40,8 @@ export function tensorCut(spec: BlockSpec, share: RankShare, name: string): Tens
         return { rows: [{ start: 0, end: valuesFrom }, values], columns: null }
       return { rows: [channels(heads), channels(keyValueHeads, keysFrom), values], columns: null }
     }
+    case 'convolution':
+      return { rows: [channels(heads)], columns: null }
     case 'output':
       return { ...whole(hiddenSize), columns: channels(heads) }
     case 'gate-up':

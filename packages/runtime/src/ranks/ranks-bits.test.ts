@@ -155,7 +155,7 @@ describe.each(Object.keys(devices))('%s rank', (kind) => {
     const measuring = await load(plentyBytes)
     const { weightBytes } = measuring.memory()
     await measuring.release()
-    const own = { keyValueHeadCount: 1, headSize: config.headSize }
+    const own = { headCount: 1, keyValueHeadCount: 1, headSize: config.headSize }
     const positionBytes = keyValueBytesPerPosition(own, 'f32')
     const runner = await load(weightBytes + tokenRoom * 2 * positionBytes)
     try {

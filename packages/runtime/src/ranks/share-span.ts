@@ -14,7 +14,8 @@ import type { Span } from '../span.ts'
  */
 export function shareSpec(spec: BlockSpec, share: RankShare): BlockSpec {
   const { attention, feedForward } = spec
-  const { rank, heads, keyValueHeads, columns } = share
+  const { rank, heads, columns } = share
+  const keyValueHeads = keyValueHeadsOf(spec, share)
   const { headCount, keyValueHeadCount } = attention
   // Ranks that share experts compute the rest whole.
   const isFirst = rank === 0 || share.experts !== null
@@ -38,6 +39,11 @@ export function shareSpec(spec: BlockSpec, share: RankShare): BlockSpec {
           }
         : feedForward,
   }
+}
+
+/** The channels of a short convolution are cut alike in all three of its projections. */
+export function keyValueHeadsOf({ attention }: BlockSpec, { heads, keyValueHeads }: RankShare): IndexRange {
+  return attention.convolution === undefined ? keyValueHeads : heads
 }
 
 /** A span as one rank sees it. */

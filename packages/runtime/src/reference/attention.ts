@@ -7,6 +7,7 @@ import {
 } from '@shoal/model'
 import { multiply, rotate, softmax } from './arithmetic.ts'
 import { roundedHeads } from '../tensors/key-value-rounding.ts'
+import { convolve } from './convolution.ts'
 import { latentHeads, withoutFilling, type LatentWeights } from './latent.ts'
 import { normaliseHeads } from './norms.ts'
 
@@ -18,6 +19,8 @@ export interface AttentionWeights {
   readonly qkvBias: Float32Array | null
   readonly queryNorm: Float32Array | null
   readonly keyNorm: Float32Array | null
+  /** Of a short convolution, `[channels, taps]`. */
+  readonly convolution: Float32Array | null
   /** A score of each head that has no value. */
   readonly sinks: Float32Array | null
 }
@@ -47,7 +50,9 @@ export function attend(
   x: Float32Array,
   rotation: Rotation,
 ): Float32Array {
-  const { headCount, keyValueHeadCount, headSize, projected } = spec.attention
+  const { headCount, keyValueHeadCount, headSize, projected, convolution } = spec.attention
+  if (convolution !== undefined && weights.convolution !== null)
+    return convolve(convolution, weights.convolution, cache, multiply(weights.qkv, x, weights.qkvBias))
   const qkv =
     weights.latent === null
       ? multiply(weights.qkv, x, weights.qkvBias)

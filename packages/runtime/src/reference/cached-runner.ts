@@ -1,4 +1,4 @@
-import type { BlockRange, BlockSpec } from '@shoal/model'
+import { cachedRows, type BlockRange, type BlockSpec, type CachedRows } from '@shoal/model'
 import type { BlockRunner } from '../block-runner.ts'
 import { keyValueBytesOf, keyValuesOf } from '../costs/key-value-size.ts'
 import { resolveWindow, type ResolvedWindow } from '../sessions/key-value-window.ts'
@@ -67,8 +67,7 @@ export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunner
     async truncate(session, length) {
       book.truncate(session, length)
       for (const cache of find(session).caches) {
-        cache.keys.length = length
-        cache.values.length = length
+        cutRows(cache, length)
         parts.cut?.(cache, length)
       }
     },
@@ -96,7 +95,7 @@ export function createCachedRunner<Cache extends BlockCache>(parts: CachedRunner
 }
 
 /**
- * The keys and values of a window, block by block: keys, then values, each float32 `[keyValueHeads, positions, headSize]`.
+ * What a window's blocks cache, block by block: keys, then values (`cachedRows`), each float32 `[heads, positions, size]`.
  * @param blocks of the session, one for each cache
  */
 export function exportCaches(
@@ -108,12 +107,11 @@ export function exportCaches(
   const whole = new Float32Array((to - from) * keyValuesOf({ blocks: wanted }))
   let at = 0
   for (const [index, { attention }] of wanted.entries()) {
-    const { headSize, keyValueHeadCount } = attention
-    for (const rows of rowsOf(caches, first + index)) {
-      for (let head = 0; head < keyValueHeadCount; head += 1) {
+    for (const [rows, { heads, size }] of rowsOf(attention, caches[first + index])) {
+      for (let head = 0; head < heads; head += 1) {
         for (const row of rows.slice(from, to)) {
-          whole.set(row.subarray(head * headSize, (head + 1) * headSize), at)
-          at += headSize
+          whole.set(row.subarray(head * size, (head + 1) * size), at)
+          at += size
         }
       }
     }
@@ -130,13 +128,12 @@ export function importCaches(
 ): void {
   let at = 0
   for (const [index, { attention }] of blocks.entries()) {
-    const { headSize, keyValueHeadCount } = attention
-    for (const rows of rowsOf(caches, index)) {
-      const added = Array.from({ length: count }, () => new Float32Array(keyValueHeadCount * headSize))
-      for (let head = 0; head < keyValueHeadCount; head += 1) {
+    for (const [rows, { heads, size }] of rowsOf(attention, caches[index])) {
+      const added = Array.from({ length: count }, () => new Float32Array(heads * size))
+      for (let head = 0; head < heads; head += 1) {
         for (const row of added) {
-          row.set(keyValues.subarray(at, at + headSize), head * headSize)
-          at += headSize
+          row.set(keyValues.subarray(at, at + size), head * size)
+          at += size
         }
       }
       rows.push(...added)
@@ -144,7 +141,17 @@ export function importCaches(
   }
 }
 
-function rowsOf(caches: readonly BlockCache[], index: number): Float32Array[][] {
-  const cache = caches[index]
-  return cache === undefined ? [] : [cache.keys, cache.values]
+/** Forgets positions from `length` on. */
+export function cutRows({ keys, values }: BlockCache, length: number): void {
+  keys.length = Math.min(keys.length, length)
+  values.length = Math.min(values.length, length)
+}
+
+/** The lists that a block's cache holds: keys, and values where they are apart. */
+function rowsOf(
+  attention: BlockSpec['attention'],
+  cache: BlockCache | undefined,
+): (readonly [rows: Float32Array[], CachedRows])[] {
+  if (cache === undefined) return []
+  return cachedRows(attention).map((rows, index) => [index === 0 ? cache.keys : cache.values, rows])
 }

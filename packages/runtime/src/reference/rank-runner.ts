@@ -5,7 +5,7 @@ import { keyValueBytesOf } from '../costs/key-value-size.ts'
 import { resolveWindow } from '../sessions/key-value-window.ts'
 import { hiddenSizeOf, partOf } from '../span.ts'
 import type { BlockCache } from './attention.ts'
-import { exportCaches, importCaches } from './cached-runner.ts'
+import { cutRows, exportCaches, importCaches } from './cached-runner.ts'
 import { createRankPass, type RankParts, type RankSession } from './rank-pass.ts'
 
 /**
@@ -102,8 +102,5 @@ async function passAt(
 }
 
 function cut({ caches }: RankSession, length: number): void {
-  for (const { keys, values } of caches) {
-    keys.length = Math.min(keys.length, length)
-    values.length = Math.min(values.length, length)
-  }
+  for (const cache of caches) cutRows(cache, length)
 }

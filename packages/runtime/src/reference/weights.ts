@@ -40,9 +40,9 @@ export async function readShare(
   const read = reader(tensors, block)
   // Experts are units of their own, and all else is whole.
   if (share.experts !== null) return blockWeights(spec, read, share.experts)
-  const weights = await blockWeights(spec, async (name, rows, columns) => {
-    const whole = await read(name, rows, columns)
-    const cut = tensorCut(spec, share, `block-${block}.${name}`)
+  const weights = await blockWeights(spec, async (name, rows, columns, where) => {
+    const whole = await read(name, rows, columns, where)
+    const cut = tensorCut(spec, share, `block-${block}.${name.replace(/\.weight$/, '')}`)
     const width = columns ?? 1
     const { start, end } = cut.columns ?? { start: 0, end: width }
     const parts = cut.rows.flatMap((range) =>
@@ -103,6 +103,15 @@ async function blockWeights(
     queryNorm: await vector('query-norm'),
     keyNorm: await vector('key-norm'),
     sinks: await vector('sinks'),
+    convolution:
+      attention.convolution === undefined
+        ? null
+        : await read(
+            'convolution.weight',
+            attention.headCount * attention.headSize,
+            attention.convolution.taps,
+            'float',
+          ),
     output: await read('output', hiddenSize, attendedColumns(attention)),
     outputBias: await vector('output.bias'),
     feedForwardNorm: await norm('feed-forward-norm'),

@@ -1,6 +1,6 @@
 import { freeMemory } from '@shoal/host'
 import type { BlockSpec } from '@shoal/model'
-import { keyValueNames } from '../graph/attention.ts'
+import { cachedNames } from '../graph/attention.ts'
 import { attendedOutput, projectedInput } from '../graph/block-parts.ts'
 import { pastFeeds } from './attention-feeds.ts'
 import { tensors, type ComputeSession } from './compute-session.ts'
@@ -27,13 +27,12 @@ export type BlockAttention = (
 /** @param session of `attentionGraph` @param block index in the model */
 export function createBlockAttention(
   session: ComputeSession,
-  { attention: { headCount, headSize } }: BlockSpec,
+  { attention }: BlockSpec,
   block: number,
   rotation: Rotation,
 ): BlockAttention {
-  const { newKey, newValue } = keyValueNames(block)
-  const names = [attendedOutput, newKey, newValue]
-  const width = headCount * headSize
+  const names = [attendedOutput, ...cachedNames(attention, block).map(({ fresh }) => fresh)]
+  const width = attention.headCount * attention.headSize
 
   const attend = (cache: KeyValueCache, rows: number, projected: Float32Array): Float32Array<ArrayBuffer> => {
     const input = tensors.float32(projected, [rows, projected.length / rows])

@@ -1,5 +1,5 @@
 import type { BlockSpec } from '@shoal/model'
-import { keyValueNames } from '../graph/attention.ts'
+import { cachedNames } from '../graph/attention.ts'
 import type { Half } from '../graph/block.ts'
 import { partialOutput } from '../graph/half-graph.ts'
 import { attentionFeeds } from './attention-feeds.ts'
@@ -37,12 +37,12 @@ export interface HalfSession {
  */
 export function createHalfComputer(
   sessions: HalfSessions,
-  { hiddenSize, branchScale }: BlockSpec,
+  { hiddenSize, branchScale, attention }: BlockSpec,
   block: number,
   padding: RowPadding,
   rotation: Rotation,
 ): HalfComputer {
-  const { newKey, newValue } = keyValueNames(block)
+  const fresh = cachedNames(attention, block).map((rows) => rows.fresh)
 
   const feedsOf = (hidden: Float32Array, rows: number): Feeds => ({
     [hiddenInput]: tensors.float32(padRows(padding, hidden, rows), [paddedRows(padding, rows), hiddenSize]),
@@ -58,7 +58,7 @@ export function createHalfComputer(
   return {
     attention(cache, hidden) {
       const feeds = attentionFeeds(cache, rotation, padding, hidden, hiddenSize)
-      const results = sessions.attention.partial.run(feeds, [partialOutput, newKey, newValue])
+      const results = sessions.attention.partial.run(feeds, [partialOutput, ...fresh])
       cache.append(results, hidden.length / hiddenSize)
       return partialOf(results, hidden.length)
     },

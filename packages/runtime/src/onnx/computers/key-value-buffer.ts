@@ -1,5 +1,5 @@
 import { freeMemory } from '@shoal/host'
-import type { AttentionSpec } from '@shoal/model'
+import type { CachedRows } from '@shoal/model'
 import { allocateBytes } from './allocate-values.ts'
 import { tensors, type Feeds } from './compute-session.ts'
 
@@ -22,8 +22,8 @@ export interface KeyValueBuffer {
   readonly capacity: number
   /** Values of one position. */
   readonly width: number
-  /** The whole buffer as graph inputs. */
-  readonly feeds: Feeds
+  /** The buffer as graph inputs. @param length rows in use */
+  feeds(length: number): Feeds
   /**
    * Moves the `length` rows in use to a buffer of another capacity. When there is no memory for it, this buffer stays as it was.
    * @throws {ShoalError} `no-capacity`
@@ -40,7 +40,7 @@ export interface KeyValueBuffer {
 /** A {@link KeyValueBuffer} in float32, `[1, heads, capacity, headSize]`. */
 export function createKeyValueBuffer(
   names: KeyValueBufferNames,
-  { keyValueHeadCount: heads, headSize }: AttentionSpec,
+  { heads, size: headSize }: CachedRows,
   firstCapacity: number,
 ): KeyValueBuffer {
   let capacity = firstCapacity
@@ -64,9 +64,7 @@ export function createKeyValueBuffer(
     get capacity() {
       return capacity
     },
-    get feeds() {
-      return feeds
-    },
+    feeds: () => feeds,
     grow(next, length) {
       const larger = allocate(heads * next * headSize)
       for (let head = 0; head < heads; head += 1) larger.set(rowsOf(head, 0, length), head * next * headSize)

@@ -1,9 +1,10 @@
 import { keyValueCapacity } from '../../costs/key-value-size.ts'
 import type { Span } from '../../span.ts'
-import { keyValueNames } from '../graph/attention.ts'
+import { cachedNames } from '../graph/attention.ts'
 import type { Feeds } from './compute-session.ts'
 import { createKeyValueBuffer, type KeyValueBuffer } from './key-value-buffer.ts'
 import { createRoundedBuffer } from './rounded-buffer.ts'
+import { createTailBuffer } from './tail-buffer.ts'
 
 /** The keys and values of one session in the blocks of one graph. */
 export interface KeyValueCache {
@@ -46,7 +47,7 @@ export function createKeyValueCache(span: Span, tokenBudget: number): KeyValueCa
     },
     feeds(wanted) {
       reserve(wanted)
-      return Object.assign({}, ...buffers.map((buffer) => buffer.feeds)) as Feeds
+      return Object.assign({}, ...buffers.map((buffer) => buffer.feeds(length))) as Feeds
     },
     append(outputs, rows) {
       for (const buffer of buffers) buffer.take(outputs[buffer.fresh], rows, length)
@@ -80,11 +81,11 @@ export function createKeyValueCache(span: Span, tokenBudget: number): KeyValueCa
 
 function buffersOf({ range, blocks, kv }: Span, capacity: number): KeyValueBuffer[] {
   const create = kv === 'f32' ? createKeyValueBuffer : createRoundedBuffer
-  return blocks.flatMap(({ attention }, index) => {
-    const { pastKey, newKey, pastValue, newValue } = keyValueNames(range.start + index)
-    return [
-      create({ past: pastKey, fresh: newKey }, attention, capacity),
-      create({ past: pastValue, fresh: newValue }, attention, capacity),
-    ]
-  })
+  return blocks.flatMap(({ attention }, index) =>
+    cachedNames(attention, range.start + index).map((rows) =>
+      attention.convolution === undefined
+        ? create(rows, rows, capacity)
+        : createTailBuffer(rows, attention.convolution, rows.size, capacity),
+    ),
+  )
 }

@@ -1,4 +1,4 @@
-import type { AttentionSpec } from '@shoal/model'
+import type { CachedRows } from '@shoal/model'
 import { codeOf, scaleOf } from '../../tensors/key-value-rounding.ts'
 import { scaleName } from '../graph/attention.ts'
 import { allocateBytes } from './allocate-values.ts'
@@ -11,7 +11,7 @@ import { takingOutputs, type KeyValueBuffer, type KeyValueBufferNames } from './
  */
 export function createRoundedBuffer(
   names: KeyValueBufferNames,
-  { keyValueHeadCount: heads, headSize }: AttentionSpec,
+  { heads, size: headSize }: CachedRows,
   firstCapacity: number,
 ): KeyValueBuffer {
   let capacity = firstCapacity
@@ -46,9 +46,7 @@ export function createRoundedBuffer(
     get capacity() {
       return capacity
     },
-    get feeds() {
-      return feeds
-    },
+    feeds: () => feeds,
     grow(next, length) {
       const larger = allocated(next)
       for (let head = 0; head < heads; head += 1) {

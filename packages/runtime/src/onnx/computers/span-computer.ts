@@ -1,7 +1,7 @@
 import { freeMemory } from '@shoal/host'
 import { limits } from '../../limits.ts'
 import { hiddenSizeOf, type Span } from '../../span.ts'
-import { keyValueNames } from '../graph/attention.ts'
+import { cachedNames } from '../graph/attention.ts'
 import { hiddenOutput } from '../graph/span-graph.ts'
 import { attentionFeeds } from './attention-feeds.ts'
 import type { ComputeSession } from './compute-session.ts'
@@ -28,10 +28,8 @@ export function createSpanComputer(
   const hiddenSize = hiddenSizeOf(span)
   const { range } = span
   const outputs = [hiddenOutput]
-  for (let block = range.start; block < range.end; block += 1) {
-    const { newKey, newValue } = keyValueNames(block)
-    outputs.push(newKey, newValue)
-  }
+  for (const [index, { attention }] of span.blocks.entries())
+    outputs.push(...cachedNames(attention, range.start + index).map(({ fresh }) => fresh))
 
   function call(cache: KeyValueCache, hidden: Float32Array): Float32Array<ArrayBuffer> {
     const rows = hidden.length / hiddenSize

@@ -6,7 +6,7 @@ import {
   type KeyValueFormat,
   type NumericProfile,
 } from '@shoal/model'
-import { keyValueNames } from '../graph/attention.ts'
+import { cachedNames } from '../graph/attention.ts'
 import { createKeyValueCache, type KeyValueCache } from '../computers/key-value-cache.ts'
 import type { WeightSource } from '../graph/linear.ts'
 import { tensors, type ComputeSession, type GraphRuntime } from '../computers/compute-session.ts'
@@ -147,12 +147,7 @@ function probeSpec(spec: BlockSpec): BlockSpec {
   return {
     ...spec,
     hiddenSize: probeHiddenSize,
-    // Each head has keys and values of its own where they are made of shared vectors.
-    attention: {
-      ...spec.attention,
-      headCount: 4,
-      keyValueHeadCount: spec.attention.latent === undefined ? 2 : 4,
-    },
+    attention: { ...spec.attention, headCount: 4, keyValueHeadCount: probeKeyValueHeads(spec) },
     feedForward:
       spec.feedForward.kind === 'dense'
         ? { ...spec.feedForward, size: 172 }
@@ -170,6 +165,11 @@ function probeSpec(spec: BlockSpec): BlockSpec {
   }
 }
 
+/** Each head has keys and values of its own where they are made of shared vectors, and convolutions have as many of all three. */
+function probeKeyValueHeads({ attention: { latent, convolution } }: BlockSpec): number {
+  return latent === undefined && convolution === undefined ? 2 : 4
+}
+
 function probeRows(computer: SpanComputer, span: Span, past: number, rows: number): Float32Array[] {
   const cache = createKeyValueCache(span, past + rows)
   if (past > 0) fillPast(cache, span, past)
@@ -180,9 +180,8 @@ function probeRows(computer: SpanComputer, span: Span, past: number, rows: numbe
 function fillPast(cache: KeyValueCache, span: Span, past: number): void {
   const fresh: Record<string, Float32Array> = {}
   for (const [index, { attention }] of span.blocks.entries()) {
-    const length = attention.keyValueHeadCount * past * attention.headSize
-    const { newKey, newValue } = keyValueNames(span.range.start + index)
-    for (const name of [newKey, newValue]) fresh[name] = seededValues(seedOf(`${name}/${past}`), length, 1)
+    for (const { fresh: name, heads, size } of cachedNames(attention, span.range.start + index))
+      fresh[name] = seededValues(seedOf(`${name}/${past}`), heads * past * size, 1)
   }
   cache.feeds(past)
   cache.append(fresh, past)

@@ -1,4 +1,4 @@
-import type { AttentionSpec, BlockSpec } from '@shoal/model'
+import { cachedRows, type AttentionSpec, type BlockSpec, type CachedRows } from '@shoal/model'
 import { turningPairs } from '../../rope.ts'
 import { normalisedHeads, normHeads, splitHeads } from './heads.ts'
 import { microsoft } from './model-proto.ts'
@@ -60,6 +60,18 @@ export function keyValueNames(block: number): {
     newKey: `new-key-${block}`,
     newValue: `new-value-${block}`,
   }
+}
+
+/** The rows that a block's cache holds, with their names as inputs and outputs of the graph. */
+export function cachedNames(
+  attention: AttentionSpec,
+  block: number,
+): readonly (CachedRows & { readonly past: string; readonly fresh: string })[] {
+  const { pastKey, newKey, pastValue, newValue } = keyValueNames(block)
+  return cachedRows(attention).map((rows, index) => ({
+    ...rows,
+    ...(index === 0 ? { past: pastKey, fresh: newKey } : { past: pastValue, fresh: newValue }),
+  }))
 }
 
 /** Name of the input with the scales of past keys or values in int8. */
@@ -224,6 +236,7 @@ function rotatedHeads(
 
 /** Declares the zero rows, once per graph. */
 export function declareZeroRows({ builder }: WeightedGraph, attention: AttentionSpec): void {
+  if (attention.convolution !== undefined) return
   const { headCount, keyValueHeadCount, headSize } = attention
   const zeros = (name: string, width: number): void => {
     const bytes = new Uint8Array(paddingRows * width * 4)

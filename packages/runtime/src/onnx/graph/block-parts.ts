@@ -1,5 +1,6 @@
 import { projectedRows, type BlockSpec, type NumericProfile } from '@shoal/model'
-import { attention, declareAttentionInputs, declareZeroRows } from './attention.ts'
+import { declareAttentionInputs, declareZeroRows } from './attention.ts'
+import { attendedHeads } from './attended.ts'
 import { appendBlock, halfInput, projectedHeads } from './block.ts'
 import { createGraphBuilder } from './graph-builder.ts'
 import type { WeightedGraph, WeightSource } from './linear.ts'
@@ -46,7 +47,7 @@ export function attentionGraph({ spec, profile, block, weights }: BlockPartReque
   const projected = builder.input(projectedInput, 'float32', ['rows', projectedWidth(spec)])
   declareAttentionInputs(graph, spec.attention)
   declareZeroRows(graph, spec.attention)
-  const attended = attention(graph, spec, block, projected)
+  const attended = attendedHeads(graph, spec, block, projected)
   builder.output(attended, attendedOutput, 'float32', ['rows', attendedWidth(spec)])
   return encodeModel(builder.build())
 }

@@ -1,6 +1,6 @@
 import { attendedColumns, projectedRows, type BlockSpec } from '@shoal/model'
 import { denseOf } from '../../support.ts'
-import { attention } from './attention.ts'
+import { attendedHeads } from './attended.ts'
 import { feedForward } from './feed-forward.ts'
 import { latentHeads, withoutFilling } from './latent.ts'
 import { linear, vector, type WeightedGraph } from './linear.ts'
@@ -83,7 +83,7 @@ export function halfBranch(
   block: number,
   half: Half,
   x: string,
-  attend: Attend = (normed) => attention(graph, spec, block, projectedHeads(graph, spec, block, normed)),
+  attend: Attend = (normed) => attendedHeads(graph, spec, block, projectedHeads(graph, spec, block, normed)),
 ): string {
   return half === 'attention'
     ? attentionBranch(graph, spec, block, attend(x))
