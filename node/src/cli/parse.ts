@@ -86,13 +86,22 @@ export function parseDuration(value: string): number {
   return seconds
 }
 
+/** Nothing that runs here fits into less: a number without a unit below it was meant in another unit. */
+const leastPlainBytes = 2 ** 20
+
 /** `4GiB` to bytes. */
 export function parseMemory(value: string): number {
+  let bytes: number
   try {
-    return parseByteSize(value)
+    bytes = parseByteSize(value)
   } catch (error) {
     throw new InvalidArgumentError(`${messageOf(error)}.`)
   }
+  if (bytes < leastPlainBytes && /^[\d.\s]+$/.test(value))
+    throw new InvalidArgumentError(
+      `A number without a unit is bytes: write ${value.trim()}GiB or ${value.trim()}MiB.`,
+    )
+  return bytes
 }
 
 /** A size as for memory, or 0. */

@@ -24,9 +24,10 @@ import { ToldError } from './told-error.ts'
 import { UsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
+/** In the order of their help: what people begin with, what a swarm needs, what is for measuring. */
 const commands = [
+  addStartCommand,
   addUpCommand,
-  addRankCommand,
   addGenerateCommand,
   addChatCommand,
   addServeCommand,
@@ -34,16 +35,16 @@ const commands = [
   addInviteCommand,
   addGrantsCommand,
   addLockCommand,
-  addAuditCommand,
   addPlanCommand,
-  addSimCommand,
-  addSwarmCommand,
-  addBenchCommand,
   addModelCommand,
   addDoctorCommand,
   addCompletionCommand,
   addBootstrapCommand,
-  addStartCommand,
+  addRankCommand,
+  addAuditCommand,
+  addSwarmCommand,
+  addBenchCommand,
+  addSimCommand,
 ]
 
 export interface ProgramOutput {
@@ -87,7 +88,7 @@ function forEachCommand(command: Command, action: (command: Command) => void): v
 export async function runProgram(words: readonly string[], output: ProgramOutput): Promise<0 | 1 | 2> {
   const program = createProgram(output)
   try {
-    await program.parseAsync(words, { from: 'user' })
+    await program.parseAsync(wordsOf(words, program), { from: 'user' })
     return 0
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
@@ -102,6 +103,13 @@ export async function runProgram(words: readonly string[], output: ProgramOutput
     report(error, json, output, usage)
     return usage ? 2 : 1
   }
+}
+
+/** `help` of a command that does not exist is that command: then commander says what it takes the word for. */
+function wordsOf(words: readonly string[], program: Command): readonly string[] {
+  const [first, name] = words
+  const known = name === undefined || program.commands.some((command) => command.name() === name)
+  return first !== 'help' || known ? words : [name]
 }
 
 /** Prints a sentence for an error with a code, and the stack trace for a bug. */

@@ -1,9 +1,9 @@
-import { Argument, type Command } from 'commander'
+import { Argument, InvalidArgumentError, type Command } from 'commander'
 import { inContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, type CommonFlags } from '../cli/options.ts'
 import { parseWhole } from '../cli/parse.ts'
 import { hasSimPart, runSimProgram } from '../cli/sim-program.ts'
-import { UsageError } from '../cli/usage-error.ts'
+import { unknownName } from '../cli/similar-name.ts'
 
 /** Benches by name, with the question that each answers. */
 const benches: Readonly<Record<string, string>> = {
@@ -42,9 +42,9 @@ export function addBenchCommand(program: Command): void {
     .command('bench')
     .description('measure this machine, or real processes on it')
     .addArgument(
-      new Argument('[NAME]', 'what to measure; without it the benches are listed').choices(
-        Object.keys(benches),
-      ),
+      new Argument('[NAME]', 'what to measure; without it the benches are listed')
+        .choices(Object.keys(benches))
+        .argParser(parseName),
     )
     .option(
       '--model <REF>',
@@ -65,10 +65,13 @@ export function addBenchCommand(program: Command): void {
   ])
 }
 
+function parseName(name: string): string {
+  if (Object.hasOwn(benches, name)) return name
+  throw new InvalidArgumentError(`${unknownName(name, Object.keys(benches))}.`)
+}
+
 async function bench(name: string | undefined, flags: BenchFlags): Promise<void> {
   if (name === undefined) return list(flags)
-  if (!hasSimPart(`bench/${name}.ts`))
-    throw new UsageError(`bench ${name} is not supported yet: shoal bench lists those that are`)
   const { json, data, model, weights, rounds, tokens } = flags
   const words = Object.entries({ data, model, weights, rounds, tokens }).flatMap(([option, value]) =>
     value === undefined ? [] : [`--${option}`, String(value)],
@@ -78,13 +81,11 @@ async function bench(name: string | undefined, flags: BenchFlags): Promise<void>
 
 async function list(flags: BenchFlags): Promise<void> {
   await inContext(flags, { logLevel: 'warn', logFile: false }, ({ output }) => {
-    const rows = Object.entries(benches).map(([name, measures]) => ({
-      name,
-      measures,
-      available: hasSimPart(`bench/${name}.ts`),
-    }))
-    for (const { name, measures, available } of rows)
-      output.line(`  ${name.padEnd(16)}  ${measures}${available ? '' : ' (not yet)'}`)
+    const available = hasSimPart('bench.ts')
+    const rows = Object.entries(benches).map(([name, measures]) => ({ name, measures, available }))
+    for (const { name, measures } of rows) output.line(`  ${name.padEnd(16)}  ${measures}`)
+    if (!available)
+      output.line('\nBenches run in a clone of the repository: this installation does not have them.')
     output.result({ benches: rows })
     return Promise.resolve()
   })

@@ -106,12 +106,17 @@ async function showPin({
       `A PIN for one machine of this network as ${role}, valid until ${made.expires}. On that machine, run:\n`,
     )
     output.line(`  npx shoal ${role === 'client' ? 'chat' : 'up'} ${made.code}\n`)
-    output.line(
-      `Where machines do not hear each other by mDNS, add ${made.door.map((address) => `--join ${address}`).join(' or ')}`,
-    )
+    output.line(`Where machines do not hear each other by mDNS, add one of these:`)
+    for (const address of reachable(made.door)) output.line(`  --join ${address}`)
     output.line(`Three wrong PINs end this invite; shoal invite list shows who used it.`)
     output.result(made)
   })
+}
+
+/** Addresses for another machine; those of loopback where there are no others. */
+function reachable(addresses: readonly string[]): readonly string[] {
+  const far = addresses.filter((address) => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address))
+  return far.length > 0 ? far : addresses
 }
 
 async function list(flags: CommonFlags): Promise<void> {

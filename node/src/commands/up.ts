@@ -211,7 +211,7 @@ async function serveBlocks(context: CommandContext, flags: UpFlags): Promise<voi
       })
     }
     await untilAborted(context.signal)
-    context.output.line('leaving …')
+    context.output.line('leaving … (a second Ctrl-C ends at once)')
     await tabs?.desk.close()
     const limit = timeLimit(
       context.clock,

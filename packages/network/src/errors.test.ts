@@ -51,6 +51,7 @@ test.each([
     'nothing listens there (ECONNREFUSED)',
   ],
   ['connect EHOSTUNREACH 127.0.0.1:4001 - Local (10.0.0.2:1)', 'no way leads to that machine (EHOSTUNREACH)'],
+  ['Missing newline', 'what answers there is no Shoal peer (Missing newline)'],
   ['something else', 'something else'],
 ])('a dial that fails with "%s" names the address once', (sentence, words) => {
   const address = '/ip4/127.0.0.1/tcp/4001'

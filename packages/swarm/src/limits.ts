@@ -64,6 +64,8 @@ export const swarmLimits = {
    * PIN.
    */
   pairingSearchMs: 60_000,
+  /** After a refusal, for the four times in which another machine announces itself by mDNS. */
+  pairingOthersMs: 8_000,
   pairingAgainMs: 1_000,
   pairingMdnsIntervalMs: 2_000,
   /**

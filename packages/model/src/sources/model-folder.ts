@@ -60,7 +60,11 @@ function folderFiles(folder: string): ModelFiles {
 
 async function refuseOthers(path: string, folder: string): Promise<void> {
   const stats = await statOrNull(folder)
-  if (stats === null) throw new ModelError('not-found', `there is no folder ${path}`)
+  if (stats === null)
+    throw new ModelError(
+      'not-found',
+      `there is no folder ${path}; a model is a folder, a .gguf file, org/name on the hub, or demo`,
+    )
   if (!stats.isDirectory())
     throw new ModelError(
       'bad-request',

@@ -58,6 +58,8 @@ const withoutPeer = (address: string, peer: string): string =>
 function plainly(sentence: string): string {
   const code = /^(?:connection error \S+: )?connect (E[A-Z]+) \S+(?: - Local \(\S+\))?$/.exec(sentence)?.[1]
   if (code === 'ECONNREFUSED') return 'nothing listens there (ECONNREFUSED)'
+  if (/^(?:Missing newline|Incorrect length|Unexpected end of input)$/.test(sentence))
+    return `what answers there is no Shoal peer (${sentence})`
   if (code !== 'EHOSTUNREACH' && code !== 'ENETUNREACH') return sentence
   // macOS answers so for every address of the local network while the program may not use it.
   const allow =

@@ -43,7 +43,7 @@ export interface PinWish {
  */
 export async function pairByPin(dependencies: KnockDependencies, wish: PinWish): Promise<SwarmPass> {
   const { clock, logger, found } = dependencies
-  const limit = timeLimit(clock, swarmLimits.pairingSearchMs, () => nothingFound(), wish.signal)
+  let limit = timeLimit(clock, swarmLimits.pairingSearchMs, () => nothingFound(), wish.signal)
   const doors = new DoorQueue(found)
   let tries = 0
   let refusal: RefusalCode | null = null
@@ -66,6 +66,10 @@ export async function pairByPin(dependencies: KnockDependencies, wish: PinWish):
       refusal = outcome
       if (outcome === 'wrong-pin') tries += 1
       if (tries >= limits.maxWrongPins || doors.exhausted()) throw notAdmitted(outcome)
+      // It was probably the right machine and a wrong PIN: others get the time in which they announce themselves.
+      limit.clear()
+      limit = timeLimit(clock, swarmLimits.pairingOthersMs, () => notAdmitted(outcome), wish.signal)
+      logger.warn('pin-refused', { reason: refusalSentences[outcome], next: 'other machines are looked for' })
     }
   } catch (error) {
     throw limit.signal.aborted && wish.signal?.aborted !== true && refusal !== null

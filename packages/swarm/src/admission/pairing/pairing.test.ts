@@ -69,11 +69,21 @@ async function createWorld() {
   const newcomer = async () => {
     const key = await createPeerKey()
     const transport = network.createTransport(peerIdOfKey(key))
-    const join = (pin: string, given: readonly string[], wants: PinWish['wants'] = 'node') =>
+    /** @param found a machine that is heard by mDNS, in place of given addresses */
+    const join = (
+      pin: string,
+      given: readonly string[],
+      wants: PinWish['wants'] = 'node',
+      found: { readonly peer: string; readonly addresses: readonly string[] } | null = null,
+    ) =>
       settled(
         clock,
         pairByPin(
-          { ...common, transport, found: { given, onFound: () => undefined } },
+          {
+            ...common,
+            transport,
+            found: { given, onFound: (told) => found !== null && told(found.peer, found.addresses) },
+          },
           { pin, wants, key: signerOf(key).key, nowSeconds: nowSeconds(), signal: undefined },
         ),
       )
@@ -189,6 +199,15 @@ test('runs are paced: a newcomer that comes too soon after another is told to co
   const atMs = clock.nowMs()
   expect(await (await newcomer()).join(pin, door)).toHaveProperty('chain')
   expect(clock.nowMs() - atMs).toBeGreaterThanOrEqual(swarmLimits.pairingPauseMs)
+})
+
+test('a wrong PIN at the only machine that is heard is told after a few seconds', async () => {
+  const { desk, newcomer, clock, doors } = await createWorld()
+  const { pin, door } = await desk.show('node', 300)
+  const atMs = clock.nowMs()
+  const heard = { peer: doors[0]?.peerId ?? '', addresses: door }
+  expect(await (await newcomer()).join(wrongPinFor(pin), [], 'node', heard)).toContain('the PIN is wrong')
+  expect(clock.nowMs() - atMs).toBeLessThan(swarmLimits.pairingOthersMs + 2000)
 })
 
 test('a PIN for a client makes no node, and costs no try', async () => {
