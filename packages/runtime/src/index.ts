@@ -27,6 +27,7 @@ export type {
 export { createDevice, type DeviceOptions } from './devices/create-device.ts'
 export type { ComputePlace, RemoteCompute } from './onnx/device.ts'
 export type { ComputeSettings } from './onnx/host/compute-calls.ts'
+export { awaitedCall, checkedReply } from './onnx/host/remote/checked-reply.ts'
 export { startRemoteHost, type RemoteEngine, type RemoteHost } from './onnx/host/remote/remote-host.ts'
 export { wasmFiles } from './onnx/wasm/wasm-files.ts'
 export { decodeFrame, encodeFrame, type FrameBounds } from './onnx/host/remote/frames.ts'

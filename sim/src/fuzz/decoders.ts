@@ -4,12 +4,13 @@ import {
   decodeBlob,
   decodeDialBack,
   decodeDirect,
-  decodeRows,
   decodeEvidence,
+  decodeEvidenceFrame,
   decodeGroup,
   decodeHello,
   decodeMembers,
   decodePunch,
+  decodeRows,
   decodeSession,
   decodeSteps,
   decodeVocabulary,
@@ -17,9 +18,19 @@ import {
   wireFormats,
   wireRowBytes,
 } from '@shoal/protocol'
+import type { Form } from './forms.ts'
+import { candidates, stream, stunAnswer, stunRequest } from './readers/network.ts'
+import { hardware, statement, word } from './readers/membership.ts'
+import { tabReply, tabRequest } from './readers/tabs.ts'
+import { act, acts, admit, answer, grant, invite, pair } from './readers/trust.ts'
 
 /** Reads bytes as a peer's frame is read, payload included. Throws a `ShoalError` or a `ModelError`, or returns. */
-export type Decoder = (bytes: Uint8Array) => void
+export type Read = (bytes: Uint8Array) => void
+
+export interface Decoder {
+  readonly form: Form
+  readonly read: Read
+}
 
 const hiddenSize = 4
 
@@ -29,24 +40,55 @@ function readRows(payload: Uint8Array, rows: number): void {
   decodeRows(wire ?? 'f32', payload, rows, hiddenSize)
 }
 
+function session(bytes: Uint8Array): void {
+  const { message, payload } = decodeSession(bytes)
+  if (message.type === 'step' || message.type === 'result') readRows(payload, message.rows)
+  if (message.type === 'key-values-end') decodeSteps(payload)
+  if (message.type === 'receipt') readReceipt(payload)
+}
+
+function punch(bytes: Uint8Array): void {
+  const message = decodePunch(bytes)
+  if ('candidates' in message) candidates(message.candidates)
+}
+
+const framed = (read: Read): Decoder => ({ form: 'frame', read })
+const cbor = (read: Read): Decoder => ({ form: 'cbor', read })
+const signed = (read: Read): Decoder => ({ form: 'signed', read })
+const plain = (read: Read): Decoder => ({ form: 'bytes', read })
+
 /** Every function that reads what another peer has sent, by the name of its part of the corpus. */
 export const decoders: Readonly<Record<string, Decoder>> = {
-  hello: (bytes) => void decodeHello(bytes),
-  session(bytes) {
-    const { message, payload } = decodeSession(bytes)
-    if (message.type === 'step' || message.type === 'result') readRows(payload, message.rows)
-    if (message.type === 'key-values-end') decodeSteps(payload)
-    if (message.type === 'receipt') readReceipt(payload)
-  },
-  members: (bytes) => void decodeMembers(bytes),
-  blobs: (bytes) => void decodeBlob(bytes),
-  vocabulary: (bytes) => void decodeVocabulary(bytes),
-  group: (bytes) => void decodeGroup(bytes),
-  direct: (bytes) => void decodeDirect(bytes),
-  'dial-back': (bytes) => void decodeDialBack(bytes),
-  punch: (bytes) => void decodePunch(bytes),
-  evidence: (bytes) => void decodeEvidence(bytes),
-  manifest: (bytes) => void decodeManifest(bytes),
+  hello: framed((bytes) => void decodeHello(bytes)),
+  session: framed(session),
+  members: framed((bytes) => void decodeMembers(bytes)),
+  blobs: framed((bytes) => void decodeBlob(bytes)),
+  vocabulary: framed((bytes) => void decodeVocabulary(bytes)),
+  group: framed((bytes) => void decodeGroup(bytes)),
+  direct: framed((bytes) => void decodeDirect(bytes)),
+  'dial-back': framed((bytes) => void decodeDialBack(bytes)),
+  punch: framed(punch),
+  audit: framed((bytes) => void decodeEvidenceFrame(bytes)),
+  evidence: cbor((bytes) => void decodeEvidence(bytes)),
+  // The first frames of a connection, which strangers may send too.
+  admit: cbor(admit),
+  answer: cbor(answer),
+  grant: signed(grant),
+  charter: cbor(acts),
+  act: signed(act),
+  pair: cbor(pair),
+  invite: { form: 'code', read: invite },
+  // What `members` carries, and the directory's records.
+  word: signed(word),
+  statement: signed(statement),
+  hardware: signed(hardware),
+  // What has no frames of Shoal's grammar around it.
+  stream: plain(stream),
+  'stun-request': plain(stunRequest),
+  'stun-answer': plain(stunAnswer),
+  tab: { form: 'tab', read: tabRequest },
+  'tab-reply': { form: 'tab', read: tabReply },
+  manifest: cbor((bytes) => void decodeManifest(bytes)),
 }
 
 /** Whether an error is the refusal that a decoder promises. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { messageOf, seededRandom, type Clock } from '@shoal/host'
-import { decoders, isRefusal, type Decoder } from './decoders.ts'
-import { mutate } from './mutate.ts'
+import { decoders, isRefusal, type Read } from './decoders.ts'
+import { mutate, type Sample } from './mutate.ts'
 
 /** An input on which a decoder did not keep its promise. */
 export interface FuzzFinding {
@@ -57,11 +57,24 @@ export const processorClock: Pick<Clock, 'nowMs'> = {
   },
 }
 
+/** @throws {Error} for frames of no decoder */
+function samplesOf(
+  corpus: Readonly<Record<string, readonly Uint8Array[]>>,
+): Readonly<Record<string, readonly Sample[]>> {
+  return Object.fromEntries(
+    Object.entries(corpus).map(([name, frames]) => {
+      const form = decoders[name]?.form
+      if (form === undefined) throw new Error(`the corpus has frames of '${name}', which has no decoder`)
+      return [name, frames.map((bytes) => ({ form, bytes }))]
+    }),
+  )
+}
+
 /** Gives mutated frames of every protocol to every decoder. A seed repeats a run. */
 export function fuzzDecoders({ seed, clock, goesOn }: FuzzOptions): FuzzReport {
   const random = seededRandom(seed)
-  const corpus = readCorpus()
-  const all = Object.values(corpus).flat()
+  const samples = samplesOf(readCorpus())
+  const all = Object.values(samples).flat()
   const names = Object.keys(decoders).filter((name) => name !== 'manifest')
   const findings: FuzzFinding[] = []
   let [inputs, accepted, slowestMs] = [0, 0, 0]
@@ -69,13 +82,13 @@ export function fuzzDecoders({ seed, clock, goesOn }: FuzzOptions): FuzzReport {
     // A manifest has a hundred times the bytes of a frame, and comes once.
     const name = inputs % manifestEach === 0 ? 'manifest' : (names[inputs % names.length] ?? '')
     const decoder = decoders[name]
-    const own = corpus[name] ?? all
+    const own = samples[name] ?? []
     const frame = own[random.uint32() % own.length]
     const other = all[random.uint32() % all.length]
     if (decoder === undefined || frame === undefined || other === undefined)
       throw new Error(`the corpus of '${name}' is empty`)
     const input = mutate(frame, random, other)
-    const result = judge(decoder, input, clock)
+    const result = judge(decoder.read, input, clock)
     inputs += 1
     if (result.accepted) accepted += 1
     slowestMs = Math.max(slowestMs, result.tookMs)
@@ -93,13 +106,13 @@ interface Judgement {
 }
 
 /** Whether the decoder returns or refuses, in time. */
-export function judge(decoder: Decoder, input: Uint8Array, clock: Pick<Clock, 'nowMs'>): Judgement {
+export function judge(read: Read, input: Uint8Array, clock: Pick<Clock, 'nowMs'>): Judgement {
   let tookMs = Number.POSITIVE_INFINITY
   for (let tries = 0; tries < slowTries; tries += 1) {
     const startMs = clock.nowMs()
     let accepted = true
     try {
-      decoder(input.slice())
+      read(input.slice())
     } catch (error) {
       accepted = false
       if (!isRefusal(error))

@@ -1,104 +1,40 @@
 import type { Random } from '@shoal/host'
+import { joinInput, refit, splitInput, withInnerLength, type Form } from './forms.ts'
+import { below, mutateBytes } from './mutate-bytes.ts'
+import { mutateItems } from './mutate-items.ts'
+import { mutateJson } from './mutate-json.ts'
 
-/** Longest input: a header's limit and room behind it. Longer frames only have longer payloads. */
-const inputBytesMax = 96 * 1024
+/** An input of the corpus, and how its bytes are laid out. */
+export interface Sample {
+  readonly form: Form
+  readonly bytes: Uint8Array
+}
 
-/** Pieces of CBOR and of frame heads that decoders stumble over: sizes that are not there, deep and endless values. */
-const pieces: readonly Uint8Array[] = [
-  '9bffffffffffffffff',
-  '5bffffffffffffffff',
-  '7b0fffffffffffffff',
-  'bb00000000ffffffff',
-  '1bffffffffffffffff',
-  '3bffffffffffffffff',
-  '5a7fffffff',
-  '7a7fffffff',
-  '9a7fffffff',
-  'ba7fffffff',
-  '9fff',
-  'bfff',
-  '5f41004100ff',
-  'c2',
-  'd9d9f7',
-  'f97e00',
-  'fb7ff0000000000000',
-  'fb7fefffffffffffff',
-  'f7',
-  'a1695f5f70726f746f5f5f01',
-  '7f61ff',
-  '00ffffff',
-  'ffffffff',
-  '0000ffff',
-].map((hex) => new Uint8Array(Buffer.from(hex, 'hex')))
-
-const joined = (...parts: readonly Uint8Array[]): Uint8Array =>
-  new Uint8Array(Buffer.concat(parts)).slice(0, inputBytesMax)
-
-/** A whole number below `end`. */
-const below = (random: Random, end: number): number => (end <= 0 ? 0 : random.uint32() % end)
-
-type Mutation = (bytes: Uint8Array, random: Random, other: Uint8Array) => Uint8Array
-
-const mutations: readonly Mutation[] = [
-  // One bit, or one byte.
-  (bytes, random) => changed(bytes, below(random, bytes.length), (byte) => byte ^ (1 << below(random, 8))),
-  (bytes, random) => changed(bytes, below(random, bytes.length), () => below(random, 256)),
-  // Cut off, or longer than it says.
-  (bytes, random) => bytes.slice(0, below(random, bytes.length)),
-  (bytes, random) => joined(bytes, random.bytes(below(random, 64))),
-  // The beginning of one frame with the end of another.
-  (bytes, random, other) =>
-    joined(bytes.subarray(0, below(random, bytes.length)), other.subarray(below(random, other.length))),
-  // Another type with this header, and this type with another header.
-  (bytes, random, other) => changed(bytes, 0, () => other[0] ?? 0),
-  // A part that is there twice.
-  (bytes, random) => {
-    const [from, at] = [below(random, bytes.length), below(random, bytes.length)]
-    const part = bytes.subarray(from, from + below(random, 32))
-    return joined(bytes.subarray(0, at), part, bytes.subarray(at))
-  },
-  // A dangerous piece in the place of others, or between them.
-  (bytes, random) => {
-    const piece = pieces[below(random, pieces.length)] ?? bytes
-    const at = below(random, bytes.length)
-    const replaced = below(random, 2) === 0 ? 0 : piece.length
-    return joined(bytes.subarray(0, at), piece, bytes.subarray(at + replaced))
-  },
-  // Lists or maps within each other.
-  (bytes, random) => {
-    const at = below(random, bytes.length)
-    const opener = [0x81, 0xa1, 0x9f, 0xd8][below(random, 4)] ?? 0x81
-    return joined(
-      bytes.subarray(0, at),
-      new Uint8Array(1 + below(random, 1000)).fill(opener),
-      bytes.subarray(at),
-    )
-  },
-  // A header that ends where the frame does, as it would after an honest change.
-  (bytes) => withHeaderLength(bytes, bytes.length - 4),
-  (bytes, random) => withHeaderLength(bytes, below(random, 0x10000)),
-]
-
-/** One to three changes of a valid frame, and often a head that fits again, so that the header is read. */
-export function mutate(bytes: Uint8Array, random: Random, other: Uint8Array): Uint8Array {
-  let mutated = bytes
+/**
+ * One to three changes of a valid input. Half of them follow the input's grammar: values take the place of others, and the
+ * heads around them fit again. The rest changes bytes, and often gets a head that fits, so that it is read.
+ */
+export function mutate(own: Sample, random: Random, other: Sample): Uint8Array {
+  const byGrammar = below(random, 2) === 0
+  let mutated = own.bytes
   for (let count = 1 + below(random, 3); count > 0; count -= 1) {
-    const mutation = mutations[below(random, mutations.length)]
-    if (mutation !== undefined) mutated = mutation(mutated, random, other)
+    const sample = { form: own.form, bytes: mutated }
+    mutated =
+      (byGrammar ? mutateInner(sample, random, other) : null) ?? mutateBytes(mutated, random, other.bytes)
   }
-  return below(random, 3) === 0 ? withHeaderLength(mutated, mutated.length - 4) : mutated
+  if (own.form === 'code') return byGrammar ? refit('code', mutated) : mutated
+  if (byGrammar) return mutated
+  if (below(random, 10) === 0) return withInnerLength(own.form, mutated, below(random, 0x10000))
+  return below(random, 3) === 0 ? refit(own.form, mutated) : mutated
 }
 
-function changed(bytes: Uint8Array, at: number, change: (byte: number) => number): Uint8Array {
-  const copy = bytes.slice()
-  if (at < copy.length) copy[at] = change(copy[at] ?? 0)
-  return copy
-}
-
-function withHeaderLength(bytes: Uint8Array, length: number): Uint8Array {
-  if (bytes.length < 4) return bytes
-  const copy = bytes.slice()
-  copy[2] = length & 0xff
-  copy[3] = (length >>> 8) & 0xff
-  return copy
+/** @returns null for an input without a part that has a grammar */
+function mutateInner({ form, bytes }: Sample, random: Random, other: Sample): Uint8Array | null {
+  const parts = splitInput(form, bytes)
+  if (parts === null) return null
+  const inner =
+    form === 'tab'
+      ? mutateJson(parts.inner, random)
+      : mutateItems(parts.inner, random, splitInput(other.form, other.bytes)?.inner ?? other.bytes)
+  return joinInput(form, { ...parts, inner })
 }

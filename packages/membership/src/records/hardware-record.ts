@@ -76,7 +76,8 @@ export const hardwareRules: RecordRules = {
   },
 }
 
-function decodeHardware(body: Uint8Array): HardwareRecord {
+/** The body without its signature. @throws {ShoalError} as {@link openHardware} */
+export function decodeHardware(body: Uint8Array): HardwareRecord {
   let fields: unknown
   try {
     fields = decode(body, {
