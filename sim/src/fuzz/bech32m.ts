@@ -5,7 +5,7 @@ const checksumLength = 6
 
 /** BIP 350. */
 function checksumOf(prefix: string, words: readonly number[]): readonly number[] {
-  const codes = [...prefix].map((letter) => letter.charCodeAt(0))
+  const codes = Array.from(prefix, (letter) => letter.charCodeAt(0))
   const all = [...codes.map((code) => code >>> 5), 0, ...codes.map((code) => code & 31), ...words]
   let sum = 1
   for (const word of [...all, 0, 0, 0, 0, 0, 0]) {
@@ -22,7 +22,8 @@ export function withChecksum(code: Uint8Array): Uint8Array {
   const separator = text.lastIndexOf('1')
   if (separator < 1) return code
   const prefix = text.slice(text.lastIndexOf('/') + 1, separator)
-  const words = [...text.slice(separator + 1, -checksumLength)].map(
+  const words = Array.from(
+    text.slice(separator + 1, -checksumLength),
     (letter) => (alphabet.indexOf(letter) + alphabet.length) % alphabet.length,
   )
   const letters = [...words, ...checksumOf(prefix, words)].map((word) => alphabet[word])
