@@ -44,9 +44,10 @@ export interface Up extends Pick<
   readonly address: string
 }
 
-export function createWorld(): World {
+/** @param changes variables of the environment of all processes */
+export function createWorld(changes: Readonly<Record<string, string>> = {}): World {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-proof-'))
-  const env = { ...process.env, SHOAL_DATA: join(folder, 'default') }
+  const env = { ...process.env, SHOAL_DATA: join(folder, 'default'), ...changes }
   const running = new Set<ChildProcess>()
   let folders = 0
   const start = (args: readonly string[]): ChildProcess => {
