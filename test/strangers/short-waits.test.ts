@@ -54,7 +54,10 @@ describe('a real node whose long waits are short', { timeout }, () => {
   it('a manifest that drips does not keep a peer from another address', async () => {
     const short = await startDrippingPeer({ pieceBytes: 1, everyMs: 0 })
     const slow = await startDrippingPeer({ pieceBytes: 1024 * 1024, everyMs: 1000 })
-    closing.push(short.close, slow.close)
+    closing.push(
+      () => short.close(),
+      () => slow.close(),
+    )
     const join = [short.address, slow.address, node.address].flatMap((address) => ['--join', address])
     const asked = ['--prompt-ids', '5', '--max-tokens', '1', '--json', '--data', world.folder('client')]
     const ended = await world.run(['generate', ...join, ...asked])

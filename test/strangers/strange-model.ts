@@ -22,16 +22,17 @@ export function writeStrangeModel(folder: string): StrangeModel {
   cpSync(fileURLToPath(new URL('model', import.meta.resolve('@shoal/demo-model'))), folder, {
     recursive: true,
   })
-  const change = <Content>(name: string, changed: (content: Content) => object): void => {
+  const change = (name: string, changed: (content: object) => object): void => {
     const path = join(folder, name)
-    writeFileSync(path, JSON.stringify(changed(JSON.parse(readFileSync(path, 'utf8')) as Content)))
+    writeFileSync(path, JSON.stringify(changed(JSON.parse(readFileSync(path, 'utf8')) as object)))
   }
   const endless = `{% for a in range(9999) %}{% for b in range(9999) %}${'a'.repeat(200)}{% endfor %}{% endfor %}`
-  change<object>('tokenizer_config.json', (config) => ({ ...config, chat_template: endless }))
+  change('tokenizer_config.json', (config) => ({ ...config, chat_template: endless }))
   const pattern = { Regex: String.raw`(a|a|aa)+(?=b)(?!b)` }
   const split = { type: 'Split', pattern, behavior: 'Isolated', invert: false }
   let longToken = 0
-  change<Tokenizer>('tokenizer.json', (tokenizer) => {
+  change('tokenizer.json', (content) => {
+    const tokenizer = content as Tokenizer
     const { vocab, merges } = tokenizer.model
     // The last merge makes the last token, which gets another text.
     const last = (merges.at(-1) ?? '').replace(' ', '')

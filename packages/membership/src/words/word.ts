@@ -56,13 +56,19 @@ export function clientOf({ owner, incarnation, generation }: WordBody): number {
 
 /** @throws {ShoalError} `limit-exceeded` when every reader would refuse the word for its length */
 export async function sealWord(signer: Pick<Signer, 'sign'>, swarm: string, body: WordBody): Promise<Word> {
-  const { owner, incarnation, seq, generation, kind, prev, update } = body
-  const encoded = encode([owner, incarnation, seq, generation, kind === 'snapshot' ? 0 : 1, prev, update])
-  if (signatureBytes + encoded.length > limits.maxWordBytes)
+  const word = await sealBody(signer, swarm, body)
+  if (word.bytes.length > limits.maxWordBytes)
     throw new ShoalError(
       'limit-exceeded',
-      `a word of ${signatureBytes + encoded.length} bytes is over the limit of ${limits.maxWordBytes}`,
+      `a word of ${word.bytes.length} bytes is over the limit of ${limits.maxWordBytes}`,
     )
+  return word
+}
+
+/** A word of any length. */
+export async function sealBody(signer: Pick<Signer, 'sign'>, swarm: string, body: WordBody): Promise<Word> {
+  const { owner, incarnation, seq, generation, kind, prev, update } = body
+  const encoded = encode([owner, incarnation, seq, generation, kind === 'snapshot' ? 0 : 1, prev, update])
   const bytes = new Uint8Array(signatureBytes + encoded.length)
   bytes.set(await signer.sign(signedBytes('word', swarm, encoded)))
   bytes.set(encoded, signatureBytes)

@@ -1,8 +1,14 @@
-import * as encoding from 'lib0/encoding'
 import { ShoalError } from '@shoal/host'
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { memberLimits } from '../../limits.ts'
+import {
+  dearestUpdate,
+  firstItem,
+  itemAfter,
+  writtenUpdate,
+  type WrittenItem,
+} from '../../testing/written-update.ts'
 import { emptyShape, inspectUpdate, rootName } from './grammar.ts'
 import { OwnerDocument } from './owner-document.ts'
 
@@ -19,40 +25,15 @@ function made(write: (doc: Y.Doc) => void): Uint8Array {
   return Y.encodeStateAsUpdate(doc)
 }
 
-interface Item {
-  readonly info: number
-  readonly origin?: readonly [client: number, clock: number]
-  readonly key?: string
-  readonly root?: string
-}
-
 /** An update written by hand. */
-function written(
+const written = (
   clock: number,
-  items: readonly Item[],
+  items: readonly WrittenItem[],
   deleted: readonly (readonly [number, number])[] = [],
-): Uint8Array {
-  const encoder = encoding.createEncoder()
-  const number = (value: number): void => encoding.writeVarUint(encoder, value)
-  number(items.length === 0 ? 0 : 1)
-  if (items.length > 0) for (const value of [items.length, client, clock]) number(value)
-  for (const { info, origin, key, root = rootName } of items) {
-    encoding.writeUint8(encoder, info)
-    if (origin !== undefined) for (const value of origin) number(value)
-    if (key !== undefined) {
-      number(1)
-      encoding.writeVarString(encoder, root)
-      encoding.writeVarString(encoder, key)
-    }
-    encoding.writeVarUint8Array(encoder, Uint8Array.of(1))
-  }
-  number(deleted.length === 0 ? 0 : 1)
-  if (deleted.length > 0) for (const value of [client, deleted.length, ...deleted.flat()]) number(value)
-  return encoding.toUint8Array(encoder)
-}
+): Uint8Array => writtenUpdate(client, clock, items, deleted)
 
-const first = { info: 0x23, key: 'a' }
-const after = (clock: number): Item => ({ info: 0xa3, origin: [client, clock] })
+const first = firstItem('a')
+const after = (clock: number): WrittenItem => itemAfter(client, clock)
 
 test('what an honest owner writes is accepted, and the shape follows it', () => {
   const document = new OwnerDocument(client)
@@ -143,12 +124,7 @@ describe('an update is refused that', () => {
 })
 
 test('the dearest update that the grammar accepts costs a few milliseconds', () => {
-  const count = memberLimits.maxItemsPerWord
-  const update = written(
-    0,
-    Array.from({ length: count }, (_, at) => (at === 0 ? first : after(at - 1))),
-    [[0, count]],
-  )
+  const update = dearestUpdate(client, memberLimits.maxItemsPerWord)
   const started = process.cpuUsage()
   for (let round = 0; round < 10; round += 1) new OwnerDocument(client).apply(update)
   expect(process.cpuUsage(started).user / 10_000).toBeLessThan(50)
