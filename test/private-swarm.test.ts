@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pass } from 'node:timers/promises'
 import { messageOf } from '@shoal/host'
+import { protocols } from '@shoal/protocol'
 import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createWorld, type Up } from './harness.ts'
@@ -95,8 +96,20 @@ describe('a private swarm', () => {
     { timeout: 240_000 },
     async () => {
       const stranger = await createRawPeer()
-      const outcome = await stranger.open(nodes.a.address, '/shoal/hello').catch(messageOf)
-      expect(outcome).toContain('ask its admin for an invite')
+      // Shoal's own protocols, and those of the library.
+      const library = [
+        '/shoal/kad/1',
+        '/ipfs/id/1.0.0',
+        '/ipfs/ping/1.0.0',
+        '/libp2p/circuit/relay/0.2.0/hop',
+      ]
+      for (const protocol of [...Object.values(protocols), ...library]) {
+        const outcome = await stranger.open(nodes.a.address, protocol).catch(messageOf)
+        expect([protocol, outcome]).toEqual([
+          protocol,
+          expect.stringContaining('ask its admin for an invite'),
+        ])
+      }
       await stranger.close()
     },
   )

@@ -1,3 +1,5 @@
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
 import {
   decodeBlob,
   decodeHello,
@@ -40,7 +42,7 @@ export async function startDrippingPeer({ pieceBytes, everyMs }: Drip): Promise<
       if (message.type !== 'get') return
       pieces += 1
       const { request, offset, length } = message
-      await new Promise((resolve) => setTimeout(resolve, everyMs))
+      await sleep(systemClock, everyMs)
       const chunk = { type: 'chunk', request, offset, total: limits.maxManifestBytes } as const
       const sent = encodeBlob(chunk, new Uint8Array(Math.min(length, pieceBytes)))
       if (!channel.closed) await channel.send(...sent)

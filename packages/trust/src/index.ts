@@ -34,6 +34,7 @@ export {
   encodeActs,
   keptActs,
   nextGeneration,
+  voidActs,
   type Charter,
 } from './charter/charter.ts'
 export { inviteDoor, swarmDoor, type Door } from './door.ts'

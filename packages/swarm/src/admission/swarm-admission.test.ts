@@ -3,6 +3,7 @@ import { createPeerKey, peerIdOfKey, signerOf } from '@shoal/network'
 import {
   decodeInvite,
   encodeInvite,
+  encodeWelcome,
   fromHex,
   inviteDoor,
   limits,
@@ -85,7 +86,7 @@ async function createWorld() {
     const addresses = ['/ip4/10.0.0.1/tcp/4001']
     return decodeInvite(encodeInvite({ role, expires, swarm, key: fromHex(key), addresses }))
   }
-  return { clock, peer, founder, invites, invite }
+  return { clock, nowSeconds, peer, founder, invites, invite }
 }
 
 type Peer = Awaited<ReturnType<Awaited<ReturnType<typeof createWorld>>['peer']>>
@@ -143,6 +144,26 @@ test('a member whose grant ends soon gets a new one from the admin that it dials
   expect(untilOf()).toBe(first + 16 * day)
   clock.advance((limits.grantSeconds + 2 * day) * 1000)
   expect(await connect(bob, founder)).toBe('expired')
+})
+
+test('a member that is dialled cannot take role and secrets away by a gift', async () => {
+  const { peer, founder, invite, nowSeconds } = await createWorld()
+  const [bob, mallory] = [await peer(null, invite()), await peer(null, invite())]
+  for (const each of [bob, mallory]) await connect(each, founder)
+  const { swarm, chain } = mallory.admission.pass!
+  const [from, until] = [nowSeconds(), nowSeconds() + day]
+  const { key: issuer, sign } = signerOf(mallory.privateKey)
+  const subject = signerOf(bob.privateKey).key
+  const client = { swarm, subject, role: 'client', serial: new Uint8Array(8), from, until, issuer } as const
+  const gift = {
+    chain: [await signGrant(client, sign), ...chain],
+    secrets: [{ secret: new Uint8Array(16).fill(66), until: null }],
+  }
+  const before = bob.admission.pass
+  const door = bob.admission.doors()[0]?.door.tag ?? ''
+  const standing = await bob.admission.accept(door, mallory.id, encodeWelcome({ swarm, chain, gift }))
+  expect([standing.role, bob.admission.pass]).toEqual(['node', before])
+  expect(await connect(bob, founder)).toBe('node meets admin')
 })
 
 test('a member that is put out ends at once, also for those who hear of it from others', async () => {

@@ -64,7 +64,6 @@ export class SwarmAdmission implements Admission {
   readonly #gifts: Gifts
   readonly #refused = new Set<string>()
   readonly #onDoors: (() => void)[] = []
-  readonly #onEnded: ((peerId: string) => void)[] = []
 
   constructor(options: SwarmAdmissionOptions) {
     this.#options = options
@@ -114,9 +113,7 @@ export class SwarmAdmission implements Admission {
 
   /** Ends the connections of peers whose grants have been revoked, or have expired. */
   endStandings(): void {
-    const { charter } = this.#options
-    for (const peerId of this.#admitted.end(this.nowSeconds(), (name) => charter.isRevoked(name)))
-      for (const listener of this.#onEnded) listener(peerId)
+    this.#admitted.end(this.nowSeconds(), (name) => this.#options.charter.isRevoked(name))
   }
 
   /** Admits peers by the invites of this peer from now on. */
@@ -199,7 +196,7 @@ export class SwarmAdmission implements Admission {
   }
 
   onEnded(listener: (peerId: string) => void): void {
-    this.#onEnded.push(listener)
+    this.#admitted.onEnded(listener)
   }
 
   greet(): Promise<Uint8Array> {
@@ -249,10 +246,19 @@ export class SwarmAdmission implements Admission {
     if (answer.type === 'refused') throw new Refusal(answer.code)
     if (!sameBytes(answer.swarm, this.swarm)) throw new Refusal('wrong-swarm')
     const standing = await this.#judge(peerId, answer.chain)
-    if (answer.gift !== null) await this.#take(answer.gift)
+    if (answer.gift !== null && this.#takesGiftsOf(standing)) await this.#take(answer.gift)
     if (this.#pass === null) throw new Refusal('no-grant')
     this.#admitted.add(peerId, standing)
     return standing
+  }
+
+  /**
+   * A newcomer is given its pass by whoever issued its invite, behind the invite's own door. A member takes a renewal from
+   * admins only. Every member may sign a client, and could otherwise make clients of the members that dial it, and replace
+   * the secrets with which they find the others.
+   */
+  #takesGiftsOf({ role }: Standing): boolean {
+    return this.#pass === null || role === 'admin'
   }
 
   /** Keeps a grant for this peer, after it has been checked like any other. */

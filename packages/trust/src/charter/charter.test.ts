@@ -5,7 +5,7 @@ import { signGrant } from '../grant.ts'
 import { limits } from '../limits.ts'
 import { testKey, type TestKey } from '../testing/keys.ts'
 import { knownAct, signAct, type KnownAct, type Provision } from './act.ts'
-import { acceptedSecrets, charterOf, keptActs, nextGeneration } from './charter.ts'
+import { acceptedSecrets, charterOf, keptActs, nextGeneration, voidActs } from './charter.ts'
 
 const root = testKey(1)
 const swarm = swarmIdOf(root.key)
@@ -78,6 +78,32 @@ test('halves that edit apart agree when they heal, whatever comes first and howe
       expect(summaryOf(kept)).toEqual(summaryOf(expected))
     }),
   )
+})
+
+test('acts of admins that seniors have put out can be left out: all agree after the next exchange', async () => {
+  const first = await admin(6, 0)
+  // The first admin puts the senior out, who has put the junior out: what the junior did counts again.
+  const acts = [...everything, await revoke(first, senior), await rename(first, 'hall', 1)]
+  const merged = (kept: readonly KnownAct[], news: readonly KnownAct[]): readonly KnownAct[] => {
+    const isVoid = voidActs(kept)
+    const next = keptActs([...kept, ...news.filter((act) => !isVoid(act))])
+    return next.length > kept.length ? merged(next, news) : next
+  }
+  fc.assert(
+    fc.property(fc.shuffledSubarray(acts), fc.array(fc.shuffledSubarray(acts)), (all, portions) => {
+      const kept = portions.reduce(merged, keptActs([]))
+      const others = keptActs(all)
+      expect(summaryOf(merged(kept, others))).toEqual(summaryOf(keptActs([...kept, ...others])))
+    }),
+  )
+})
+
+test('an admin that a senior has put out can add nothing more', async () => {
+  const isVoid = voidActs([await revoke(senior, junior)])
+  expect(isVoid(await rename(junior, 'flood', 7))).toBe(true)
+  expect(isVoid(await rename(senior, 'home', 7))).toBe(false)
+  // The senior's answer must still be heard where only the junior's act is known.
+  expect(voidActs([await revoke(junior, senior)])(await revoke(senior, junior))).toBe(false)
 })
 
 test('of two admins that put each other out the senior stays, and the edits of the other count no longer', () => {

@@ -72,6 +72,25 @@ function revokedBy(acts: readonly KnownAct[]): ReadonlySet<string> {
   return revoked
 }
 
+/**
+ * Tells which acts mean nothing while some acts count: those whose signer a senior admin has put out. Whoever has been put
+ * out can sign acts without end, each of which would be checked, kept and passed on by all. An act of an admin that only a
+ * junior one has put out still means something, since it may put that one out.
+ */
+export function voidActs(acts: readonly KnownAct[]): (act: KnownAct) => boolean {
+  const revoked = revokedBy(acts)
+  const seniors = new Map<string, KnownAct>()
+  for (const act of acts.toSorted(bySeniority)) {
+    if (act.provision.kind !== 'revoke' || revoked.has(act.signerKey)) continue
+    const key = toHex(act.provision.key)
+    if (!seniors.has(key)) seniors.set(key, act)
+  }
+  return (act) => {
+    const senior = seniors.get(act.signerKey)
+    return senior !== undefined && bySeniority(senior, act) < 0
+  }
+}
+
 /** The generation of the next edit of a subject. When an admin has used the numbers up, seniority decides. */
 export function nextGeneration(acts: readonly KnownAct[], subject: string): number {
   const newest = Math.max(

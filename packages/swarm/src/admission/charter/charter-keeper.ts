@@ -11,6 +11,7 @@ import {
   signAct,
   subjectOf,
   toHex,
+  voidActs,
   type Charter,
   type KnownAct,
   type Provision,
@@ -89,23 +90,32 @@ export class CharterKeeper {
   }
 
   /**
-   * Keeps the acts that are new and signed by an admin. Checking a known act costs a hash, a new one two signatures.
+   * Keeps the acts that are new and signed by an admin. Checking a known act costs a hash, a new one two signatures, and one
+   * of an admin that a senior has put out neither: it is left out, and comes again with the next peer that knows it.
    * @throws {ShoalError} `bad-frame` at the first act that no admin has signed: the peer that passed it on has not
    *   checked it
    */
   async merge(acts: readonly Uint8Array[]): Promise<void> {
     const { swarm } = this.#dependencies
     const known = new Set(this.#acts.map(({ id }) => id))
-    const news: KnownAct[] = []
+    const isVoid = voidActs(this.#acts)
+    const [news, leftOut]: [KnownAct[], Uint8Array[]] = [[], []]
     let bad = false
-    for (const act of acts) {
-      if (known.has(actIdOf(act))) continue
-      bad = !(await isAct(act, swarm, verifyWithKey))
-      if (bad) break
-      news.push(knownAct(act))
+    for (const bytes of acts) {
+      if (known.has(actIdOf(bytes))) continue
+      const [act] = readable(bytes)
+      if (act !== undefined && isVoid(act)) {
+        leftOut.push(bytes)
+        continue
+      }
+      bad = act === undefined || !(await isAct(bytes, swarm, verifyWithKey))
+      if (bad || act === undefined) break
+      news.push(act)
     }
     this.#keep(news)
     if (bad) throw new ShoalError('bad-frame', 'no admin of this swarm has signed that act')
+    // The senior admin may itself have been put out by what is known now.
+    if (news.length > 0 && leftOut.length > 0) await this.merge(leftOut)
   }
 
   #keep(news: readonly KnownAct[]): void {
