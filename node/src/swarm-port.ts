@@ -3,6 +3,7 @@ export type {
   BlockSpeed as MeasuredBlock,
   ClientOptions,
   ComputeProvider,
+  FoundRouter,
   GrantReport,
   InviteReport,
   NewInvite,

@@ -10,6 +10,7 @@ import {
   type CommonFlags,
   type JoinFlags,
 } from '../cli/options.ts'
+import { troubledPaths } from '../cli/paths.ts'
 import { swarmPicture } from '../cli/picture.ts'
 import { knownAddresses, withInvite } from '../cli/privacy.ts'
 import { UsageError } from '../cli/usage-error.ts'
@@ -73,7 +74,7 @@ async function status(code: string | undefined, given: StatusFlags): Promise<voi
         within(context, directoryTimeoutMs, 'directory-silent', (signal) => peer.searchDirectory(signal)),
       ])
       const status = peer.status()
-      for (const line of swarmPicture(status)) context.output.line(line)
+      for (const line of [...swarmPicture(status), ...troubledPaths(status)]) context.output.line(line)
       context.output.line(
         `  snapshot ${status.snapshotHash.slice(0, 12)} · plan ${status.planHash.slice(0, 12)} · classes ${[...new Set(status.peers.map(({ numericClass }) => numericClass.slice(0, 12)))].join(', ')}`,
       )

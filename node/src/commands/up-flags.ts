@@ -16,6 +16,7 @@ export interface UpFlags
   readonly bootstrap?: string[]
   readonly lan?: boolean
   readonly listen?: string[]
+  readonly portMapping?: boolean
   readonly memory?: number
   readonly sessionMemory?: number
   readonly spareDisk?: number

@@ -65,14 +65,8 @@ export function addUpCommand(program: Command): void {
   addModelOptions(command)
   addJoinOption(command)
   addPrivacyOptions(command)
+  addReachOptions(command)
   command
-    .option(
-      '--bootstrap <MULTIADDR>',
-      'any Shoal peer, whatever its model: through it the node finds the swarm of --model, or creates one that others find (repeatable)',
-      parseAddress,
-    )
-    .option('--lan', 'listen on all interfaces and be found by mDNS')
-    .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback), or none', parseListen)
     .option(
       '--memory <SIZE>',
       'memory for weights and KV caches, e.g. 4GiB; the program itself takes some 300 MiB beside it (default: 80% of what is free)',
@@ -122,6 +116,22 @@ export function addUpCommand(program: Command): void {
     'shoal up --join /ip4/192.168.1.5/tcp/4001/p2p/12D3…    # serve a share of it from another machine',
     'shoal up --model ./Llama-3.2-1B --weights int4 --memory 4GiB --api 127.0.0.1:8090',
   ])
+}
+
+function addReachOptions(command: Command): void {
+  command
+    .option(
+      '--bootstrap <MULTIADDR>',
+      'any Shoal peer, whatever its model: through it the node finds the swarm of --model, or creates one that others find (repeatable)',
+      parseAddress,
+    )
+    .option('--lan', 'listen on all interfaces and be found by mDNS')
+    .option('--listen <MULTIADDR>', 'listen here (repeatable; default: loopback), or none', parseListen)
+    .option(
+      '--port-mapping',
+      'ask the router to forward a port to this node, by PCP, NAT-PMP or UPnP (default: in private swarms)',
+    )
+    .option('--no-port-mapping', 'do not ask the router for a port')
 }
 
 function addSpanOptions(command: Command): void {
@@ -253,6 +263,7 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     threads: threadsOf(flags),
     dataFolder: context.dataFolder,
     signal: context.signal,
+    ...(flags.portMapping !== undefined && { portMapping: flags.portMapping }),
     ...(flags.announce !== undefined && { announce: flags.announce }),
     ...(flags.dialInstead !== undefined && { dialInstead: readDialInstead(flags.dialInstead) }),
     ...(flags.groups === true && { machine: flags.machine ?? machineIdentity() }),

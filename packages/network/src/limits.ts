@@ -87,6 +87,8 @@ export const limits = {
   unprovenDialsAtOnce: 64,
   /** Afterwards one in so long: a tenth of what a web browser causes, spread over all that records can name. */
   unprovenDialEveryMs: 250,
+  /** Peers of which it is remembered what dials to their addresses have found. */
+  dialReportPeers: 1024,
   /** Peers whose addresses are remembered. */
   learnedPeers: 8192,
   /** What libp2p remembers of one peer (addresses, protocols, key): sixteen of the longest addresses and room. */
@@ -152,8 +154,12 @@ export const limits = {
   silentConnectionMs: 2_000,
   /** How often a node with a connection asks who is in its local network; others ask for themselves when they come. */
   mdnsQueryMs: 5 * 60_000,
-  /** A connection on which nothing moves sends a sign of life after this: sockets without any end after two minutes. */
-  muxerKeepAliveMs: 90_000,
+  /** How often a node looks for connections on which nothing has come since: idle sockets end after two minutes. */
+  quietConnectionMs: 45_000,
+  /** For a sign of life on one: a peer whose event loop is blocked for some seconds must not lose it. */
+  quietAnswerMs: 15_000,
+  /** Such looks after which a connection whose socket is not seen is asked: relayed and punched ones. */
+  hiddenSocketTurns: 5,
   /** For opening a connection through two routers: addresses, a round trip by the relay, and two handshakes. */
   punchMs: 10_000,
   /** A peer may ask for one so often, … */
@@ -182,6 +188,30 @@ export const limits = {
   stunAnswers: { atOnce: 256, perSecond: 64 },
   /** … and of one network (/24, /56), so that a forged sender is sent at most 1.5 KB/s. */
   stunAnswersOfNetwork: { atOnce: 64, perSecond: 16 },
+  /** A router on the same network answers within milliseconds; packets may be lost, and the sum is the longest wait. */
+  routerWaitsMs: [250, 500, 1000],
+  /** Routers with UPnP answer within two seconds, as they are asked to. */
+  routerSearchMs: 3_000,
+  /** Such routers that are asked: a home has one, and whoever answers in its place must not keep this node busy. */
+  routersAsked: 4,
+  /** For one answer of such a router, … */
+  routerAnswerMs: 3_000,
+  /** … and its bytes: descriptions of routers have some ten KiB. */
+  routerTextBytes: 128 * 1024,
+  /** External ports that are tried where others have some: the same number at two machines of a home is usual. */
+  portsTried: 4,
+  /** A port is forwarded for so long unless that is renewed: the mapping of a node that was killed ends then. */
+  portMappingMs: 60 * 60_000,
+  /** A router that was started again has forgotten its mappings. */
+  portMappingRenewMs: 20 * 60_000,
+  /** Least time between two renewals, however short a time the router grants. */
+  portMappingRenewMsMin: 60_000,
+  /** A router that has refused is asked again after this, then after twice as long, … */
+  portMappingRetryMsMin: 5 * 60_000,
+  /** … up to this: its owner may have changed its settings. */
+  portMappingRetryMsMax: 60 * 60_000,
+  /** For ending a mapping when the node leaves. */
+  routerGoodbyeMs: 1_000,
   /** A connection without any channel is closed after this: those that a lookup made, and that nobody uses. */
   idleConnectionMs: 60_000,
 } as const

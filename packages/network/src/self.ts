@@ -26,9 +26,15 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
   }
   const connection = createMemoryConnection(clock, [transport.peerId, transport.peerId], () => 0)
 
+  let further: readonly string[] = []
+
   return {
     peerId: transport.peerId,
-    addresses: () => transport.addresses(),
+    addresses: () => [
+      ...transport.addresses(),
+      ...further.map((address) => `${address}/p2p/${transport.peerId}`),
+    ],
+    alsoAt: (addresses) => void (further = addresses),
     dial: (address, options) => transport.dial(address, options),
     learn: (peerId, addresses) => {
       if (peerId !== transport.peerId) transport.learn(peerId, addresses)
@@ -50,6 +56,7 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
     direct: (peerId) => transport.direct?.(peerId) ?? null,
     prefer: (isKnown) => transport.prefer?.(isKnown),
     networkOf: (peerId) => transport.networkOf?.(peerId) ?? null,
+    tried: (peerId) => transport.tried?.(peerId) ?? [],
     path: (peerId) => transport.path?.(peerId) ?? null,
     reserve: async (relay) => transport.reserve?.(relay),
     ...(transport.knock !== undefined && { knock: transport.knock.bind(transport) }),

@@ -11,6 +11,12 @@ export interface Transport {
   addresses(): readonly string[]
 
   /**
+   * From now on `addresses()` also names these multiaddrs, without a peer id, at which a router forwards connections to this
+   * peer, and no others of this kind. Absent where there are no routers.
+   */
+  alsoAt?(addresses: readonly string[]): void
+
+  /**
    * Connects. @returns the peer's authenticated id
    * @throws {ShoalError} `peer-vanished` when nobody answers, `bad-request` when the address is none
    */
@@ -48,6 +54,9 @@ export interface Transport {
    * peer of this machine or without a connection; absent where networks are not known.
    */
   networkOf?(peerId: string): string | null
+
+  /** What the last dial to each address of a peer has found. Absent where nothing is dialled. */
+  tried?(peerId: string): readonly TriedAddress[]
 
   /** How a connected peer is reached; null without a connection. Absent where there is only one way. */
   path?(peerId: string): PeerPath | null
@@ -106,6 +115,13 @@ export interface PeerPath {
   readonly relay: string | null
   /** Why a relayed peer could not be reached through the routers of both; absent when that was not tried. */
   readonly why?: string
+}
+
+export interface TriedAddress {
+  readonly address: string
+  /** `connected`, or in words why the dial did not lead to the peer. */
+  readonly outcome: string
+  readonly secondsAgo: number
 }
 
 export interface DirectPlace {

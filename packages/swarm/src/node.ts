@@ -7,7 +7,7 @@
  */
 export type { AuditOptions } from './audit/audit-desk.ts'
 export { auditReport, checkEvidence } from './audit/report.ts'
-export { verifySignature, whyNoPunching } from '@shoal/network'
+export { lookForRouter, verifySignature, whyNoPunching, type FoundRouter } from '@shoal/network'
 export { chooseProfile } from './weights/profile/choose-profile.ts'
 export { packModel, openLocalEngine, type LocalEngineOptions } from './generation/local-engine.ts'
 export { connectClient, type ClientOptions, type ClientPeer } from './peer/connect-client.ts'

@@ -1,3 +1,4 @@
+import type { PortMappingStatus, TriedAddress } from '@shoal/network'
 import type { Grammar, IdentifiedManifest, SamplingOptions, Tokenizer } from '@shoal/model'
 import type { AuditReport } from './audit/report.ts'
 import type { PeerTransfer } from './trust/reputation.ts'
@@ -148,6 +149,8 @@ export interface PeerStatus {
     readonly relay: string | null
     readonly why: string
   }
+  /** What the last dial to each of its addresses has found, seen from here; absent when none was dialled. */
+  readonly tried?: readonly TriedAddress[]
   /** What it may do in a private swarm, and until when (ISO 8601); absent where that is not known here. */
   readonly role?: 'client' | 'node' | 'admin'
   readonly until?: string
@@ -224,6 +227,8 @@ export interface SwarmStatus {
   readonly bans?: readonly { readonly peer: string; readonly forMs: number }[]
   /** This peer's view of the directory of all Shoal peers. */
   readonly directory?: DirectoryStatus
+  /** Whether the router before this peer forwards a port to it; absent where it is not asked to. */
+  readonly portMapping?: PortMappingStatus
 }
 
 export interface DirectoryStatus {

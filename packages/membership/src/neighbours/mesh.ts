@@ -28,7 +28,7 @@ export interface MeshOptions {
 const turnsPerMeasurement = 3
 
 /** A link that a beat has measured so many turns ago at most is not pinged: pings are most of what an idle swarm would send. */
-const measuredForTurns = 40
+const measuredForTurns = 120
 
 /**
  * Keeps this peer connected to its watchers, and in a small swarm to everybody; tries members held dead, so that a

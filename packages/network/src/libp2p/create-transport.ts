@@ -1,6 +1,6 @@
 import type { ConnectionGater } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { atEndOfTurn, type Clock, type Logger, type Random } from '@shoal/host'
+import { atEndOfTurn, type Clock, type Logger, type Random, type Timer } from '@shoal/host'
 import { createLibp2p } from 'libp2p'
 import type { Admission } from '../admission/admission.ts'
 import { Standings } from '../admission/standings.ts'
@@ -12,23 +12,32 @@ import type { Channel } from '../transport.ts'
 import { ipOf, parseAddress } from './address-book.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import { joinDirectory, type JoinedDirectory } from './dht/join-directory.ts'
+import { DialReports } from './dial-reports.ts'
 import { DialPolicy, interfaceAddresses } from './dial-policy.ts'
 import { listenFailure } from './failures.ts'
 import { peerIdOfKey, readPeerKey } from './keys.ts'
+import { closeIdleConnections, usedBeyondStreams } from './idle-connections.ts'
 import { LoopTime } from './loop-time/loop-time.ts'
 import { PacedReads } from './loop-time/paced-reads.ts'
 import { PacedSockets } from './loop-time/paced-sockets.ts'
 import { LostAddresses } from './lost-addresses.ts'
 import { OwnAddresses } from './own-addresses.ts'
-import { connectionLimits, connectionParts, hearingMdns, ownServices } from './node-parts.ts'
+import {
+  connectionLimits,
+  connectionParts,
+  hearingMdns,
+  ownServices,
+  type ConnectionPartsOptions,
+} from './node-parts.ts'
 import type { DialInstead } from './redirected-dials.ts'
+import { askQuietConnections } from './quiet-connections.ts'
 import { Punching, type PunchingOptions } from './punch/punching.ts'
 import { RelayServer } from './relay/relay-server.ts'
 import { RelayedConnections } from './relay/relayed-connections.ts'
 import { SilentConnections } from './silent-connections.ts'
 import { createSpeedUpReport } from './speed-ups/report.ts'
 import { Libp2pNodeTransport } from './transport.ts'
-import type { HeardListener, Libp2pTransport, SwarmNode } from './transport-parts.ts'
+import type { HeardListener, Libp2pTransport, Libp2pTransportParts, SwarmNode } from './transport-parts.ts'
 import { UnprovenDials } from './unproven-dials.ts'
 
 export interface Libp2pTransportOptions {
@@ -81,6 +90,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
   const joined = directoryFor(options, standings)
   const policy = new DialPolicy(() => node.getMultiaddrs())
   const dials = new UnprovenDials(clock)
+  const reports = new DialReports(clock)
   const relay = options.relay === true ? new RelayServer(clock, logger) : null
   const relayed = options.bare === true ? null : new RelayedConnections()
   const own = new OwnAddresses()
@@ -95,7 +105,7 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
       addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
       ...connectionParts({
         dialInstead: options.dialInstead,
-        guardDial: (address) => guardDial(address, policy, dials),
+        ...dialsWith(policy, dials, reports),
         admission,
         standings,
         watch,
@@ -122,13 +132,12 @@ export async function createLibp2pTransport(options: Libp2pTransportOptions): Pr
     held,
     policy,
     addresses: () => own.of(node),
+    tried: (peer) => reports.of(peer),
     relay,
     relayed,
     punching,
-    lost,
-    prefer(isKnown) {
-      for (const part of [held, gate, sockets, relay, punching]) part?.prefer(isKnown)
-    },
+    upkeep: (parts) => [lost.start(clock, logger), ...upkeepOf(parts)],
+    prefer: (isKnown) => [held, gate, sockets, relay, punching].forEach((part) => part?.prefer(isKnown)),
     direct: await directChannelsFor(options, listen, held, handlers, standings),
     standings,
     admission,
@@ -162,6 +171,14 @@ const watchingAll =
     for (const part of parts) part.watch(connection)
   }
 
+/** What is looked after all the time. */
+function upkeepOf(parts: Libp2pTransportParts): Timer[] {
+  const { node, clock, logger, directory } = parts
+  const inUse = (peer: string): boolean => usedBeyondStreams(parts, peer)
+  const idle = directory === null ? [] : [closeIdleConnections(node, clock, logger, inUse)]
+  return [...idle, askQuietConnections(node, clock, logger)]
+}
+
 /** What goes on beside a node that has started. */
 async function attend(
   node: SwarmNode,
@@ -187,6 +204,15 @@ function punchingOf(
   const admits = admission !== undefined
   return new Punching({ clock, logger, watch, mayDial, interfaces: interfaceAddresses, admits, ...punch })
 }
+
+const dialsWith = (
+  policy: DialPolicy,
+  dials: UnprovenDials,
+  reports: DialReports,
+): Pick<ConnectionPartsOptions, 'guardDial' | 'toldDial'> => ({
+  guardDial: (address) => guardDial(address, policy, dials),
+  toldDial: (address, error) => reports.note(address, error),
+})
 
 /** @throws {Error} for a dial that must not be made now */
 function guardDial(address: Multiaddr, policy: DialPolicy, dials: UnprovenDials): void {

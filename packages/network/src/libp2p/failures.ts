@@ -12,12 +12,12 @@ const neverDialled = new Set([
 ])
 
 /** Of multistream-select, when the other side knows none of the encryptions that it was offered. */
-const noCommonEncryption = 'Protocol selection failed'
+export const noCommonEncryption = 'Protocol selection failed'
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : '')
 
 /** The messages of a libp2p error, which may aggregate those of several addresses. */
-function sentenceOf(error: unknown): string {
+export function sentenceOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(sentenceOf).join('; ')
   return messageOf(error)
 }
@@ -61,11 +61,13 @@ function plainly(sentence: string): string {
   if (/^(?:Missing newline|Incorrect length|Unexpected end of input)$/.test(sentence))
     return `what answers there is no Shoal peer (${sentence})`
   if (code !== 'EHOSTUNREACH' && code !== 'ENETUNREACH') return sentence
-  // macOS answers so for every address of the local network while the program may not use it.
+  return noWay(code)
+}
+
+/** macOS answers so for every address of the local network while the program may not use it. */
+export function noWay(code: string, platform: string = process.platform): string {
   const allow =
-    process.platform === 'darwin'
-      ? '; allow this terminal in System Settings, Privacy & Security, Local Network'
-      : ''
+    platform === 'darwin' ? '; allow this terminal in System Settings, Privacy & Security, Local Network' : ''
   return `no way leads to that machine (${code})${allow}`
 }
 

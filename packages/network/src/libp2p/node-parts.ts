@@ -34,10 +34,15 @@ import type { HeardListener } from './transport-parts.ts'
  */
 const streamWindowBytes = 512 * 1024
 
+/** The longest timer of Node, 24 days. */
+const neverMs = 2 ** 31 - 1
+
 export interface ConnectionPartsOptions {
   readonly dialInstead: DialInstead | undefined
   /** Throws for a dial that must not be made now. */
   readonly guardDial: (address: Multiaddr) => void
+  /** Told how each dial over TCP has ended. */
+  readonly toldDial: (address: Multiaddr, error?: unknown) => void
   /** Null where everybody may connect. */
   readonly admission: Admission | null
   readonly standings: Standings
@@ -58,6 +63,7 @@ type ConnectionParts = Required<Pick<Libp2pOptions, 'transports' | 'connectionEn
 export function connectionParts({
   dialInstead,
   guardDial,
+  toldDial,
   admission,
   standings,
   watch,
@@ -70,12 +76,14 @@ export function connectionParts({
     yamux({
       streamOptions: { maxStreamWindowSize: streamWindowBytes },
       maxEarlyStreams: limits.earlyStreams,
-      keepAliveInterval: limits.muxerKeepAliveMs,
+      // The first one measures the round trip, by which windows grow; askQuietConnections asks for signs of life.
+      keepAliveInterval: neverMs,
     }),
   )
   const connections = withGuardedDials(
     dialInstead === undefined ? tcp() : withRedirectedDials(tcp(), dialInstead),
     guardDial,
+    toldDial,
   )
   if (fast) report.engaged('cached-keys')
   const crypto = fast ? createCachedKeyCrypto() : defaultCrypto
@@ -116,10 +124,8 @@ export const connectionLimits = {
     // Membership, not libp2p, decides which peers are dialled again.
     reconnectRetries: 0,
   },
-  // Beats detect a hanging peer sooner; this monitor only removes dead connections, and each of its pings takes about
-  // 1,000 bytes with the stream that it opens: every 240 s they cost 4 B/s, as little as an idle connection should. A
-  // block of the event loop for some seconds must not cost a connection (the default timeout is 5 s).
-  connectionMonitor: { pingInterval: 240_000, pingTimeout: { minTimeout: 15_000 } },
+  // Its pings take about 1,000 bytes each with the stream that they open, also where beats come all the time.
+  connectionMonitor: { enabled: false },
 }
 
 /**

@@ -92,7 +92,7 @@ export class SilentConnections {
 }
 
 /** Bytes that have come on the socket of a connection; undefined where libp2p hides it, as for a relayed connection. */
-function bytesReadOn(connection: Connection): number | undefined {
+export function bytesReadOn(connection: Connection): number | undefined {
   const raw: unknown = (connection as { readonly maConn?: unknown }).maConn
   const socket: unknown = isObject(raw) ? raw['socket'] : undefined
   const bytes: unknown = isObject(socket) ? socket['bytesRead'] : undefined

@@ -1,7 +1,7 @@
 import type { Identify } from '@libp2p/identify'
 import type { Ed25519PrivateKey, Libp2p } from '@libp2p/interface'
 import type { Ping } from '@libp2p/ping'
-import type { Clock, Logger } from '@shoal/host'
+import type { Clock, Logger, Timer } from '@shoal/host'
 import type { Admission } from '../admission/admission.ts'
 import type { Standings } from '../admission/standings.ts'
 import type { HeldFrames } from '../channel/held-frames.ts'
@@ -9,7 +9,6 @@ import type { Directory } from '../directory/directory.ts'
 import type { DirectChannels } from '../direct/direct-channels.ts'
 import type { Channel, Transport } from '../transport.ts'
 import type { DialPolicy } from './dial-policy.ts'
-import type { LostAddresses } from './lost-addresses.ts'
 import type { Punching } from './punch/punching.ts'
 import type { RelayServer } from './relay/relay-server.ts'
 import type { RelayedConnections } from './relay/relayed-connections.ts'
@@ -36,14 +35,15 @@ export interface Libp2pTransportParts {
   readonly held: HeldFrames
   readonly policy: DialPolicy
   readonly addresses: () => readonly string[]
+  readonly tried: NonNullable<Transport['tried']>
   /** Null when this node relays for nobody. */
   readonly relay: RelayServer | null
   /** Null for a transport without relayed connections. */
   readonly relayed: RelayedConnections | null
   /** Null for a transport that opens no connections through routers. */
   readonly punching: Punching | null
-  /** Connections that may have lost their own address. */
-  readonly lost: LostAddresses
+  /** Begins what is looked after all the time. */
+  readonly upkeep: (parts: Libp2pTransportParts) => readonly Timer[]
   /** Tells the parts that keep places for members which peers these are. */
   readonly prefer: (isKnown: (peerId: string) => boolean) => void
   readonly speedUps: ReadonlySet<SpeedUp>

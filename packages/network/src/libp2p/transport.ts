@@ -15,7 +15,6 @@ import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts
 import { closeOrAbort } from './close-or-abort.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
-import { closeIdleConnections, usedBeyondStreams } from './idle-connections.ts'
 import { verifySignature } from './keys.ts'
 import { measureRoundTrip } from './ping.ts'
 import { knockAt } from './knock.ts'
@@ -41,6 +40,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
   readonly #held: HeldFrames
   readonly #policy: DialPolicy
   readonly addresses: () => readonly string[]
+  readonly tried: Libp2pTransportParts['tried']
   readonly #book = createAddressBook()
   readonly #handlers: Libp2pTransportParts['handlers']
   readonly #direct: DirectChannels | null
@@ -62,11 +62,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#punching = parts.punching
     parts.admission?.onEnded((peerId) => this.#evict(peerId))
     const { direct, punching } = parts
-    if (parts.directory !== null)
-      this.#timers.push(
-        closeIdleConnections(parts.node, parts.clock, parts.logger, (peer) => usedBeyondStreams(parts, peer)),
-      )
-    this.#timers.push(parts.lost.start(parts.clock, parts.logger))
+    this.#timers.push(...parts.upkeep(parts))
     this.#node = parts.node
     this.#privateKey = parts.privateKey
     this.#clock = parts.clock
@@ -74,6 +70,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     this.#held = parts.held
     this.#policy = parts.policy
     this.addresses = parts.addresses
+    this.tried = parts.tried
     this.prefer = parts.prefer
     if (punching !== null)
       this.#serve(protocols.punch, (channel) => punching.answer(channel, parts.addresses()))

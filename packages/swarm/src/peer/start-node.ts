@@ -1,5 +1,6 @@
 import type { SystemDependencies } from '@shoal/host'
 import { canOpenFiles } from '@shoal/host/node'
+import type { PortMapping } from '@shoal/network'
 import type { ComputePlace, Device, RemoteCompute } from '@shoal/runtime'
 import { createPrivateSwarm, withRoles, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
@@ -28,8 +29,9 @@ import { watchOpenFiles } from './machine/watch-open-files.ts'
 import { streamedSpeed, withStreaming, type StreamedSpan } from '../placement/held/streamed-span.ts'
 import { createLeaving, vanish } from './leaving.ts'
 import { hardwareOf } from './machine/node-hardware.ts'
-import { createNodePublisher } from '../directory/node-publisher.ts'
+import { startNodePublisher } from '../directory/node-publisher.ts'
 import type { Publisher } from '../directory/publisher.ts'
+import { openPortMapping, portMappingIn } from '../reach/open-port-mapping.ts'
 import { keepReachable, reachFields } from '../reach/keep-reachable.ts'
 import { withPaths } from '../view/peer-paths.ts'
 import { serveThinClients } from '../vocabulary/serve-thin-clients.ts'
@@ -52,6 +54,11 @@ export interface NodeOptions {
   readonly lan: boolean
   /** Multiaddrs told to others instead of what is listened on: a router's mapping. */
   readonly announce?: readonly string[] | undefined
+  /**
+   * Whether the router before this node is asked to forward a port. Default: in private swarms only, since an open one would
+   * let in the internet.
+   */
+  readonly portMapping?: boolean | undefined
   /** Addresses to dial instead of others: `shoal swarm` puts proxies there that imitate a network. */
   readonly dialInstead?: Readonly<Record<string, string>> | undefined
   /** Computes so many times slower than this machine could: a swarm of unequal devices on one of them. */
@@ -174,10 +181,9 @@ async function start(
     ...reachFields(transport),
     version: agent,
   })
-  keepReachable({ clock, logger, transport, membership }, scope)
-  const publisher = createNodePublisher(dependencies, joined, membership, waysIn(options))
-  scope.onClose(() => publisher.close())
-  publisher.start()
+  const portMapping = openPortMapping(dependencies, given, joined.entry.admission !== null, scope)
+  keepReachable({ clock, logger, transport, membership, portMapping }, scope)
+  const publisher = startNodePublisher(dependencies, joined, membership, waysIn(options), scope)
   // A node with fixed blocks does not plan, so that it need not know the others.
   if (options.blocks === undefined) await waitForMembers({ clock, logger, transport, view }, signal)
   keeper.start()
@@ -186,7 +192,8 @@ async function start(
   keepCopies(dependencies, options, joined, member, scope)
   rememberMembers({ clock, logger, transport, membership }, joined.entry, scope)
   serveOthers(dependencies, joined, member, device, scope)
-  return servingPeer({ dependencies, options, joined, member, device, speed, streaming, publisher }, scope)
+  const started = { dependencies, options, joined, member, device, speed, streaming, publisher, portMapping }
+  return servingPeer(started, scope)
 }
 
 /** Computes embedding and head for clients that hold neither. */
@@ -219,13 +226,12 @@ interface StartedNode {
   readonly speed: BlockSpeed
   readonly streaming: StreamedSpan | null
   readonly publisher: Publisher
+  readonly portMapping: PortMapping | null
 }
 
 /** A started node as its program sees it. */
-function servingPeer(
-  { dependencies, options, joined, member, device, speed, streaming, publisher }: StartedNode,
-  scope: Scope,
-): ServingPeer {
+function servingPeer(started: StartedNode, scope: Scope): ServingPeer {
+  const { dependencies, options, joined, member, device, speed, streaming, publisher } = started
   const { transport, directory, manifest, store, reputation } = joined
   const { keeper, stageHost, membership, groups, view } = member
   const fileLack = (): string | null => joined.entry.admission?.lack ?? null
@@ -269,6 +275,7 @@ function servingPeer(
     status: () => ({
       ...withRoles(withPaths(view.status(), transport), joined.entry),
       transfers: store.transfers(),
+      ...portMappingIn(started.portMapping),
       directory: { ...directory.stats(), providers: publisher.providers() },
       bans: audits.status().bans,
     }),

@@ -32,6 +32,10 @@ test('a member that does not relay, or is itself behind a relay, is not asked', 
 })
 
 test('a status says why a peer is relayed', () => {
-  expect(whyOf('relayed', [`${rented}/p2p/b/p2p-circuit/p2p/me`])).toContain('nobody can dial it')
-  expect(whyOf('relayed', [home])).toContain('no other address')
+  expect(whyOf({ kind: 'relayed' }, [`${rented}/p2p/b/p2p-circuit/p2p/me`])).toContain('nobody can dial it')
+  expect(whyOf({ kind: 'relayed' }, [home])).toContain('no other address')
+  const tried = [{ address: home, outcome: 'nothing listens there', secondsAgo: 1 }]
+  expect(whyOf({ kind: 'relayed', why: 'no packet' }, [home], tried)).toMatch(
+    /192\.168\.1\.5.*nothing listens there; through both routers: no packet/,
+  )
 })

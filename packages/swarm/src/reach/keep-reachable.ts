@@ -5,22 +5,26 @@ import {
   bridgeAddresses,
   networkLimits,
   placeOfNetwork,
+  placeToMap,
+  type PortMapping,
   type Reach,
   type Transport,
 } from '@shoal/network'
 import { swarmLimits } from '../limits.ts'
 import type { Scope } from '../scope.ts'
 import { chooseRelays, farther } from './choose-relays.ts'
-import { DialBacks } from './dial-back.ts'
+import { DialBacks } from './knocking/dial-back.ts'
 import { leavingRelays } from './leave-relays.ts'
 import { smallerBegins } from './punch-paths.ts'
-import { serveDialBacks } from './serve-dial-backs.ts'
+import { serveDialBacks } from './knocking/serve-dial-backs.ts'
 
 export interface ReachDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly transport: Transport
   readonly membership: Pick<Membership, 'members' | 'announce'>
+  /** Asks the router before this node to forward a port; null where that is not wanted. */
+  readonly portMapping?: Pick<PortMapping, 'turn' | 'status'> | null
 }
 
 /** The addresses that this peer tells others. When members reach it at none of them, all are told. */
@@ -59,6 +63,7 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
     membership.members().some(({ record }) => record.peerId === peer)
   serveDialBacks({ ...dependencies, isMember })
   const turn = async (): Promise<void> => {
+    mapPort(dependencies)
     const others = aliveOthers(dependencies).map(({ record }) => record)
     // None is awaited: a dial that nobody answers must not delay a slot.
     void replaceRelays(others)
@@ -82,6 +87,15 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
     logger.warn('reach-failed', { reason: messageOf(error) }),
   )
   scope.onClose(() => timer.cancel())
+}
+
+/** The router is asked while others go on; what it has granted is told in this turn. */
+function mapPort({ transport, portMapping = null }: ReachDependencies): void {
+  if (portMapping === null) return
+  const { address } = portMapping.status()
+  const listens = transport.addresses().filter((each) => address === null || !each.startsWith(`${address}/`))
+  portMapping.turn(placeToMap(listens, bridgeAddresses()))
+  transport.alsoAt?.(address === null ? [] : [address])
 }
 
 const aliveOthers = ({ transport, membership }: ReachDependencies): readonly Member[] =>

@@ -2,7 +2,7 @@ import { createVirtualClock, seededRandom, silentLogger } from '@shoal/host'
 import { createMemoryNetwork, type Transport } from '@shoal/network'
 import { settled } from '@shoal/host/testing'
 import { expect, test } from 'vitest'
-import { swarmLimits } from '../limits.ts'
+import { swarmLimits } from '../../limits.ts'
 import { DialBacks } from './dial-back.ts'
 import { serveDialBacks } from './serve-dial-backs.ts'
 

@@ -1,7 +1,7 @@
 import { messageOf, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import type { Channel, Transport } from '@shoal/network'
 import { decodeDialBack, encodeDialBack, protocols } from '@shoal/protocol'
-import { swarmLimits } from '../limits.ts'
+import { swarmLimits } from '../../limits.ts'
 
 export interface ServeDialBackDependencies {
   readonly clock: Clock

@@ -1,7 +1,7 @@
 import { messageOf, onAbort, ShoalError, timeLimit, type Clock, type Logger } from '@shoal/host'
 import { isRelayed, placeOfNetwork, reachOf, type Transport } from '@shoal/network'
 import { decodeDialBack, encodeDialBack, protocols } from '@shoal/protocol'
-import { swarmLimits } from '../limits.ts'
+import { swarmLimits } from '../../limits.ts'
 
 export interface DialBackDependencies {
   readonly clock: Clock
