@@ -87,6 +87,12 @@ export const limits = {
   unprovenDialsAtOnce: 64,
   /** Afterwards one in so long: a tenth of what a web browser causes, spread over all that records can name. */
   unprovenDialEveryMs: 250,
+  /** Addresses of a peer that are tried in one look for a faster one. */
+  fasterAddresses: 3,
+  /** Round trips of which the smallest counts: one of three is free of what else goes on. */
+  fasterSamples: 3,
+  /** A connection that takes less than this share of the other's time is worth a move. */
+  fasterShare: 0.7,
   /** Peers of which it is remembered what dials to their addresses have found. */
   dialReportPeers: 1024,
   /** Peers whose addresses are remembered. */

@@ -61,6 +61,7 @@ export function withSelf(transport: Transport, clock: Clock, servedLater: readon
     reserve: async (relay) => transport.reserve?.(relay),
     ...(transport.knock !== undefined && { knock: transport.knock.bind(transport) }),
     ...(transport.upgrade !== undefined && { upgrade: transport.upgrade.bind(transport) }),
+    ...(transport.quicken !== undefined && { quicken: transport.quicken.bind(transport) }),
     ...(transport.punch !== undefined && { punch: transport.punch.bind(transport) }),
     standing: (peerId) =>
       peerId === transport.peerId

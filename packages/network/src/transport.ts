@@ -76,6 +76,14 @@ export interface Transport {
   upgrade?(peerId: string, options: { signal: AbortSignal }): Promise<void>
 
   /**
+   * Dials other addresses of a directly connected peer, and keeps a connection that is faster than the present one for later
+   * channels. Absent where there is one way only.
+   * @returns whether there is one
+   * @throws {Error} the signal's reason
+   */
+  quicken?(peerId: string, options: { signal: AbortSignal }): Promise<boolean>
+
+  /**
    * Whether anybody who speaks libp2p answers at an address of a connected peer, on a connection of its own that is given up
    * at once. Absent where addresses cannot be tried.
    * @throws {ShoalError} `bad-request` unless the address has the IP address from which the peer is connected

@@ -14,6 +14,7 @@ import { stopAddressTimer } from './address-timer.ts'
 import { createAddressBook, ipOf, parseAddress, peerIn } from './address-book.ts'
 import { closeOrAbort } from './close-or-abort.ts'
 import type { DialPolicy } from './dial-policy.ts'
+import { dialFaster } from './faster-connection.ts'
 import { dialFailure, isUnsupportedProtocol } from './failures.ts'
 import { verifySignature } from './keys.ts'
 import { measureRoundTrip } from './ping.ts'
@@ -178,6 +179,10 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     await dialDirectly(this.#node, peerId, this.#book.find(peerId), signal)
   }
 
+  async quicken(peerId: string, { signal }: { signal: AbortSignal }): Promise<boolean> {
+    return dialFaster(peerId, this.#book.find(peerId), this.#node, this.#clock, this.#logger, signal)
+  }
+
   async knock(peerId: string, address: string, { signal }: { signal: AbortSignal }): Promise<boolean> {
     this.#requireOpen()
     return knockAt(this.#connections(peerId)[0]?.remoteAddr, address, signal)
@@ -217,9 +222,7 @@ export class Libp2pNodeTransport implements Libp2pTransport {
     return connection === undefined ? null : payerOf(connection)
   }
 
-  connected(): readonly string[] {
-    return this.#node.getPeers().map(String)
-  }
+  readonly connected = (): readonly string[] => this.#node.getPeers().map(String)
 
   onConnect(listener: (peerId: string) => void): void {
     this.#node.addEventListener('peer:connect', (event) => listener(event.detail.toString()))

@@ -47,6 +47,7 @@ test('a node that listens nowhere tells its address through a relay, and takes a
   const relays = [first]
   const membership = {
     members: () => relays.map(memberOf),
+    links: () => ({}),
     announce: async (announcement: Announcement) => {
       announced.push(announcement)
       said.resolve()

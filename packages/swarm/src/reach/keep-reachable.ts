@@ -12,6 +12,7 @@ import {
 } from '@shoal/network'
 import { swarmLimits } from '../limits.ts'
 import type { Scope } from '../scope.ts'
+import { FasterPaths } from './faster/faster-paths.ts'
 import { chooseRelays, farther } from './choose-relays.ts'
 import { DialBacks } from './knocking/dial-back.ts'
 import { leavingRelays } from './leave-relays.ts'
@@ -22,7 +23,7 @@ export interface ReachDependencies {
   readonly clock: Clock
   readonly logger: Logger
   readonly transport: Transport
-  readonly membership: Pick<Membership, 'members' | 'announce'>
+  readonly membership: Pick<Membership, 'members' | 'announce' | 'links'>
   /** Asks the router before this node to forward a port; null where that is not wanted. */
   readonly portMapping?: Pick<PortMapping, 'turn' | 'status'> | null
 }
@@ -57,6 +58,7 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
   const { clock, logger, transport, membership } = dependencies
   let told = toldAddresses(transport).join()
   const replaceRelays = leavingRelays(clock, logger, transport, smallerBegins)
+  const faster = new FasterPaths(clock, logger, transport)
   const dialBacks = new DialBacks(dependencies)
   const believed = (addresses: readonly string[]): readonly string[] => dialBacks.believed(addresses)
   const isMember = (peer: string): boolean =>
@@ -67,6 +69,7 @@ export function keepReachable(dependencies: ReachDependencies, scope: Scope): vo
     const others = aliveOthers(dependencies).map(({ record }) => record)
     // None is awaited: a dial that nobody answers must not delay a slot.
     void replaceRelays(others)
+    void faster.turn(others, membership.links())
     void dialBacks.turn(
       transport.addresses(),
       others.map(({ peerId }) => peerId),
