@@ -1,5 +1,12 @@
 #!/usr/bin/env node
 import { keepCompiledCode } from '@shoal/host/compile-cache'
+import { restartOf } from './cli/allocator.ts'
+
+// The allocator reads its setting when a process starts: the same program takes the place of this process, once, with its id,
+// its streams and its arguments (docs/decisions/0040-freed-weights-go-back-to-the-system.md).
+const { platform, env, execPath, execArgv, argv, channel } = process
+const again = restartOf({ platform, env, execPath, execArgv, argv, hasChannel: channel !== undefined })
+if (again !== null) process.execve?.(execPath, [...again.args], { ...again.env })
 
 // Must precede all imports that take long to compile.
 keepCompiledCode()

@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ShoalError } from '@shoal/host'
+import { allocatorEnvironment } from './cli/allocator.ts'
 import { tellToLeave } from './leave-message.ts'
 
 export { tellToLeave } from './leave-message.ts'
@@ -87,7 +88,7 @@ export function startNodeProcess(words: readonly string[], options: NodeProcessO
   const line = [...within, process.execPath, program, command, '--json', '--exit-with-parent', ...words]
   const child = spawn(line[0] ?? process.execPath, line.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...env },
+    env: { ...allocatorEnvironment(env) },
   })
   const log: string[] = []
   const events: NodeEvent[] = []

@@ -80,7 +80,10 @@ function sessionAlong(
       route.forget(length)
       pending.discard(length)
     },
-    sent: () => joinRows(route.sent.views(0, route.sent.length)).slice(),
+    get repairing() {
+      return route.paused
+    },
+    sent: (from = 0) => joinRows(route.sent.views(from, route.sent.length)).slice(),
     route: () =>
       route.stages.map(({ stage: { peer, range }, ranks }) => ({
         peer,

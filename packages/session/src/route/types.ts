@@ -82,13 +82,17 @@ export interface HiddenSession {
    * drafted.
    */
   forget?(length: number): void
+  /** Whether a stage was lost and the route is being repaired, so that no call is answered meanwhile; false when absent. */
+  readonly repairing?: boolean
+  /** The rows from position `from` on (0 when absent) that went into the first block, copied: float32 `[length - from, hiddenSize]`. */
+  sent?(from?: number): Float32Array
   close(): Promise<void>
 }
 
 /** A session along a route of peers. */
 export interface RouteSession extends HiddenSession {
-  /** All rows that went into the first block, copied: float32 `[length, hiddenSize]`. An audit sends them elsewhere. */
-  sent(): Float32Array
+  /** An audit sends these rows elsewhere. */
+  sent(from?: number): Float32Array
   /** How many of the first positions every stage has for certain: a later session may begin with them. */
   readonly certain: number
   /** Positions that the stages had from an earlier session when this one was opened. */

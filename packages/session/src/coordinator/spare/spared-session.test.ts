@@ -1,4 +1,4 @@
-import { silentLogger } from '@shoal/host'
+import { ShoalError, silentLogger } from '@shoal/host'
 import { expect, test } from 'vitest'
 import { prefill, rowsFrom } from '../../generation/prefill.ts'
 import type { HiddenSession } from '../../route/types.ts'
@@ -12,6 +12,7 @@ const stepMs = 4 * latencyMs
 
 interface Bench {
   readonly swarm: FakeSwarm
+  readonly others: FakeSwarm['nodes']
   readonly session: HiddenSession
   readonly local: HiddenSession
 }
@@ -22,12 +23,15 @@ async function createBench(): Promise<Bench> {
   const others = swarm.nodes.map(({ stage }, index) => swarm.addNode(`spare-${index}`, stage.range))
   const open = async (route?: FakeSwarm['nodes']): Promise<HiddenSession> =>
     swarm.finished(swarm.open(route === undefined ? {} : { route: route.map(({ stage }) => stage) }))
+  const third = swarm.nodes.map(({ stage }, index) => swarm.addNode(`third-${index}`, stage.range))
+  const another = (without: ReadonlySet<string>): Promise<HiddenSession> =>
+    swarm.open({ route: (without.has('third-0') ? others : third).map(({ stage }) => stage) })
   const session = createSparedSession(
-    { clock: swarm.clock, logger: silentLogger, hiddenSize: 8 },
+    { clock: swarm.clock, logger: silentLogger, hiddenSize: 8, open: another },
     await open(),
     await open(others),
   )
-  return { swarm, session, local: await swarm.openLocal() }
+  return { swarm, others, session, local: await swarm.openLocal() }
 }
 
 /** Its connections stay and say nothing any more. */
@@ -82,6 +86,23 @@ test('the loss of a peer of the spare is not noticed', async () => {
     expect(await step(bench, bench.swarm.rows(1))).toBeLessThanOrEqual(usual + 1)
   expect(bench.session.failovers).toBe(0)
   await bench.session.close()
+})
+
+test('a spare that fails is replaced in mid-answer, and the next loss costs a step as well', async () => {
+  const bench = await createBench()
+  const { swarm, session } = bench
+  await step(bench, swarm.rows(300))
+  const usual = await step(bench, swarm.rows(1))
+  bench.others[1]!.runner.before = () => {
+    throw new ShoalError('bad-model', 'cannot be computed anywhere')
+  }
+  for (let turn = 0; turn < 40; turn += 1) await step(bench, swarm.rows(1), session.length - (turn % 3))
+  await swarm.advance(2000)
+  await step(bench, swarm.rows(1))
+  kill(swarm, 'node-1')
+  expect(await step(bench, swarm.rows(1))).toBeLessThanOrEqual(2 * usual + 4)
+  expect(session.route().map(({ peer }) => peer)).toEqual(['third-0', 'third-1', 'third-2'])
+  await session.close()
 })
 
 test('rewinds and chunks under way give the same rows when a stage dies among them', async () => {

@@ -1,24 +1,18 @@
-import { asShoalError, type Clock, type Logger } from '@shoal/host'
+import { asShoalError } from '@shoal/host'
 import type { ForwardOptions, HiddenSession } from '../../route/types.ts'
 import { Lane } from './lane.ts'
+import { NextSpare, type NextSpareOptions } from './next-spare.ts'
 
-export interface SparedSessionOptions {
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly hiddenSize: number
-}
+export type SparedSessionOptions = NextSpareOptions
 
-/**
- * How long the spare's answer waits for that of the session in use: as long as a step lately took, and at least this. Two
- * routes that are equally fast differ by less, unless one is lost.
- */
-const graceMsMin = 10
+/** The shortest wait for the session in use: timers have whole milliseconds. */
+const graceMsMin = 1
 
 /**
  * One generation that two sessions compute, over routes that share as few peers as possible (docs/failover.md). Every call
- * goes to both. The answer is that of the session in use; when it is a step's time later than the spare's, or fails, the
- * spare's answer is taken and the two change places. The former one repairs its route meanwhile, and catches up as the new
- * spare.
+ * goes to both. The answer is that of the session in use. When that fails, has lost a stage, or takes twice as long as the
+ * spare did, the spare's answer is taken and the two change places. The former one repairs its route meanwhile, and catches
+ * up as the new spare. A spare that is lost itself is replaced (`NextSpare`).
  *
  * Both compute the same bits where their peers have one numeric class. Answers that both give are compared: a spare that
  * computes other bits is closed, and if its answers were taken the session is `continued`.
@@ -39,6 +33,7 @@ interface DoubledCall {
   readonly mine: Promise<Float32Array>
   readonly spareLane: Lane
   readonly theirs: Promise<Float32Array>
+  readonly startMs: number
   /** The answer that the caller gets. */
   readonly answer: PromiseWithResolvers<Float32Array>
   /** Set once it is known. */
@@ -52,13 +47,17 @@ class SparedSession implements HiddenSession {
   #length: number
   #takeovers = 0
   #differed = false
-  #stepMs = 0
+  readonly #next: NextSpare
 
   constructor(options: SparedSessionOptions, session: HiddenSession, spare: HiddenSession) {
     this.#options = options
     this.#used = new Lane(session)
     this.#spare = new Lane(spare)
     this.#length = session.length
+    this.#next = new NextSpare(options, {
+      lane: () => this.#used,
+      take: (next) => this.#takeSpare(next),
+    })
   }
 
   get length(): number {
@@ -92,13 +91,15 @@ class SparedSession implements HiddenSession {
   forward(hidden: Float32Array, options: ForwardOptions): Promise<Float32Array> {
     const position = options.position ?? this.#length
     const rows = hidden.length / this.#options.hiddenSize
+    if (position < this.#length) this.#next.rewound(position)
     this.#length = position + rows
     const [lane, spareLane] = [this.#used, this.#spare]
     const mine = lane.forward(hidden, options, position, rows)
     if (spareLane === null) return mine
     const theirs = spareLane.forward(hidden, options, position, rows)
     const answer = Promise.withResolvers<Float32Array>()
-    const call: DoubledCall = { lane, mine, spareLane, theirs, answer, over: false }
+    const startMs = this.#options.clock.nowMs()
+    const call: DoubledCall = { lane, mine, spareLane, theirs, startMs, answer, over: false }
     this.#watchOwn(call, options.signal)
     this.#watchSpare(call)
     Promise.all([mine, theirs]).then(
@@ -110,21 +111,20 @@ class SparedSession implements HiddenSession {
 
   forget(length: number): void {
     this.#length = Math.min(this.#length, length)
+    this.#next.rewound(length)
     this.#used.forget(length)
     this.#spare?.forget(length)
   }
 
   async close(): Promise<void> {
+    this.#next.end()
     await Promise.all([this.#used.session.close(), this.#spare?.session.close()])
   }
 
   #watchOwn(call: DoubledCall, signal: AbortSignal | undefined): void {
-    const { clock } = this.#options
     const { lane, mine, theirs, answer } = call
-    const startMs = clock.nowMs()
     mine.then(
       (rows) => {
-        if (!call.over) this.#stepMs = clock.nowMs() - startMs
         call.over = true
         answer.resolve(rows)
       },
@@ -146,7 +146,8 @@ class SparedSession implements HiddenSession {
   }
 
   #watchSpare(call: DoubledCall): void {
-    const { lane, spareLane, theirs, answer } = call
+    const { clock } = this.#options
+    const { lane, spareLane, theirs, startMs, answer } = call
     const late = (rows: Float32Array): void => {
       if (call.over) return
       call.over = true
@@ -155,7 +156,9 @@ class SparedSession implements HiddenSession {
     }
     theirs.then(
       (rows) => {
-        if (!call.over) this.#options.clock.after(Math.max(graceMsMin, this.#stepMs), () => late(rows))
+        if (lane.session.repairing === true) late(rows)
+        // Two routes that are equally fast differ by less than a step, unless one is lost.
+        if (!call.over) clock.after(Math.max(graceMsMin, clock.nowMs() - startMs), () => late(rows))
       },
       (error: unknown) => {
         if (asShoalError(error).code !== 'cancelled') this.#drop(spareLane, error)
@@ -182,6 +185,15 @@ class SparedSession implements HiddenSession {
     this.#spare = null
     this.#options.logger.info('spare-lost', { reason: asShoalError(error).message })
     lane.session.close().catch(() => undefined)
+    // Another spare of these peers would compute other bits, too.
+    if (!this.#differed) this.#next.seek()
+  }
+
+  #takeSpare(spare: HiddenSession): boolean {
+    const { session } = this.#used
+    if (session.length !== this.#length || spare.length !== this.#length) return false
+    this.#spare = new Lane(spare)
+    return true
   }
 }
 

@@ -43,6 +43,6 @@ export async function withSpare(
     route: spare.route().map(({ peer }) => peer),
     ...(shared.length > 0 && { alone: shared.map(({ peer }) => peer) }),
   })
-  const both = createSparedSession({ clock, logger, hiddenSize }, session, spare)
+  const both = createSparedSession({ clock, logger, hiddenSize, open }, session, spare)
   return Object.assign(both, { remember: (ids: readonly number[]) => session.remember?.(ids) })
 }

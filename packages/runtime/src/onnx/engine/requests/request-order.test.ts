@@ -1,7 +1,5 @@
-import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { RequestOrder, type PlacedRequest, type RequestPlace } from './request-order.ts'
-import { shareHead, shareRows } from './shared-calls.ts'
 
 interface Named extends PlacedRequest {
   readonly name: string
@@ -65,31 +63,4 @@ test('spans and the head take turns, and ranks make one call after the other', (
     logits2: rows('head', null),
   }
   expect(rounds(places)).toEqual(['a1', 'r1', 'logits1 logits2', 'a2', 'r2', 'a3'])
-})
-
-test('steps of answers are in the next call beside any number of prompts, and the oldest prompt gets half of it', () => {
-  expect(shareRows([2000, 1, 1, 16, 500])).toEqual([64, 1, 1, 16, 46])
-  expect(shareRows([2000, 1])).toEqual([127, 1])
-  expect(shareRows([512])).toEqual([128])
-  expect(shareRows([])).toEqual([])
-})
-
-test('a call has at most 128 rows, never more of a request than it has, and always some of the oldest', () => {
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 600 }), { minLength: 1, maxLength: 300 }), (waiting) => {
-      const shares = shareRows(waiting)
-      expect(shares.reduce((sum, share) => sum + share, 0)).toBe(
-        Math.min(
-          128,
-          waiting.reduce((sum, left) => sum + left, 0),
-        ),
-      )
-      expect(shares.every((share, index) => share >= 0 && share <= (waiting[index] ?? 0))).toBe(true)
-      expect(shares[0]).toBeGreaterThanOrEqual(Math.min(64, waiting[0] ?? 0))
-    }),
-  )
-})
-
-test('a call of the head takes requests in their order, until it has sixteen rows', () => {
-  expect([shareHead([1, 1, 1]), shareHead([40, 1]), shareHead([10, 6, 1])]).toEqual([3, 1, 2])
 })

@@ -1,19 +1,29 @@
 import { limits } from '../../../limits.ts'
 
 /**
- * How many rows of each request the next call computes, at most `rowsPerSharedCallMax` in all. Requests with few rows, the
- * steps of answers, come first; the oldest one gets at least half of the rows, so that a prompt goes on however many steps
- * and shorter prompts come.
+ * How many rows of each request the next call computes. Requests with few rows, the steps of answers, come first; the oldest
+ * one gets at least half of the rows, so that a prompt goes on however many steps and shorter prompts come.
+ *
+ * Beside requests with few rows, the long ones together get what these leave of `rowsBesideStepsMax`, and half of that at
+ * least: whoever sends few rows waits for this call, and for the next stage's.
  * @param waiting rows that each request still has, the oldest first
  * @returns as many numbers
  */
 export function shareRows(waiting: readonly number[]): number[] {
+  const { rowsPerSharedCallMax, rowsBesideStepsMax } = limits
   const shares = waiting.map(() => 0)
-  let left: number = limits.rowsPerSharedCallMax
+  const few = waiting.filter((rows) => rows <= rowsBesideStepsMax)
+  const fewRows = few.reduce((sum, rows) => sum + rows, 0)
+  const alone = few.length === 0 || few.length === waiting.length
+  let left: number = rowsPerSharedCallMax
+  let leftForLong = alone ? left : Math.max(rowsBesideStepsMax / 2, rowsBesideStepsMax - fewRows)
   const give = (index: number, most: number): void => {
-    const rows = Math.min(most, left, (waiting[index] ?? 0) - (shares[index] ?? 0))
-    shares[index] = (shares[index] ?? 0) + rows
+    const [wanted = 0, had = 0] = [waiting[index], shares[index]]
+    const isLong = wanted > rowsBesideStepsMax
+    const rows = Math.min(most, left, isLong ? leftForLong : left, wanted - had)
+    shares[index] = had + rows
     left -= rows
+    if (isLong) leftForLong -= rows
   }
   if (waiting.length > 0) give(0, Math.ceil(left / 2))
   const shortestFirst = waiting.map((_, index) => index).sort((a, b) => (waiting[a] ?? 0) - (waiting[b] ?? 0))
