@@ -175,12 +175,15 @@ export function addPlacementOption(command: Command): Command {
         .choices(['private', 'thin'])
         .default('private'),
     )
-    .addOption(
-      new Option(
-        '--wire <FORMAT>',
-        'how hidden states travel: f32 = unchanged; f16 and int8 = half and a quarter of the bytes, which changes the answer a little',
-      ).choices(['f32', 'f16', 'int8']),
-    )
+    .addOption(wireOption())
+}
+
+/** `--wire` of those who ask. */
+export function wireOption(): Option {
+  return new Option(
+    '--wire <FORMAT>',
+    'how hidden states travel: f32 = unchanged; f16 and int8 = half and a quarter of the bytes, which changes the answer a little',
+  ).choices(['f32', 'f16', 'int8'])
 }
 
 export interface ApiFlags {

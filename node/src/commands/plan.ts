@@ -68,6 +68,8 @@ async function planOnPaper(flags: PlanFlags): Promise<void> {
       `${name} ${formatProfile(profile)}: ${costs.blockCount} blocks of ${formatBytes(costs.blockBytes)}, for ${flags.objective}`,
     )
     showPlan(output, chosen, costs, snapshot)
+    if (chosen.prediction === null)
+      output.line(streamedAdvice(chosen.uncovered, costs, swarm.streamedBytesPerSecond))
     const explained =
       flags.explain === true
         ? {
@@ -217,6 +219,17 @@ function showPlan(
   output.line(
     `one user: ${(1_000_000 / tpotMicros).toFixed(1)} tokens/s · first token of a prompt of ${promptTokens} after ${Math.round(ttftMicros / 1000)} ms · many users: ${tokensPerSecond.toFixed(1)} tokens/s together`,
   )
+}
+
+/** What it would cost that a device reads these blocks from disk in every step. */
+function streamedAdvice(
+  uncovered: Plan['uncovered'],
+  { blockBytes }: ModelCosts,
+  bytesPerSecond: number,
+): string {
+  const blocks = uncovered.reduce((sum, { start, end }) => sum + end - start, 0)
+  const seconds = (blocks * blockBytes) / bytesPerSecond
+  return `or let one device read them from its disk in every step (shoal up --blocks START:END --stream-weights): some ${seconds.toFixed(seconds < 10 ? 1 : 0)} s more for each token, at ${formatBytes(bytesPerSecond)}/s`
 }
 
 function showExplained(output: Output, { byCache, byWire, front, without }: Explained): void {

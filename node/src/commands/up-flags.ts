@@ -6,6 +6,7 @@ import type {
   JoinFlags,
   ModelFlags,
   StartedFlags,
+  Wire,
 } from '../cli/options.ts'
 import type { PrivacyFlags } from '../cli/privacy.ts'
 import { checkApiFlags } from '../cli/serve-api.ts'
@@ -29,6 +30,8 @@ export interface UpFlags
   readonly spare?: string[]
   readonly split?: number[]
   readonly audit?: AuditKind
+  readonly wire?: Wire
+  readonly hotSpare?: boolean
   readonly tabs?: boolean
 }
 
@@ -55,6 +58,14 @@ export function checkUpFlags(flags: UpFlags, isMember: boolean): void {
     throw new UsageError(`--device ${flags.device} is not supported yet; leave it out to compute on the CPU`)
   if (flags.draft !== undefined && flags.api === undefined)
     throw new UsageError('--draft proposes tokens for the answers of the API: give --api HOST:PORT too')
+  if (flags.api === undefined && (flags.wire !== undefined || flags.hotSpare === true))
+    throw new UsageError(
+      '--wire and --hot-spare are for the answers of the API: give --api HOST:PORT too; routes of others follow what these ask for',
+    )
+  if (flags.hotSpare === true && flags.wire !== undefined && flags.wire !== 'f32')
+    throw new UsageError(
+      '--hot-spare compares two routes, whose rows differ with a rounded --wire: leave out one of them',
+    )
   if (flags.tabs === true && flags.api === undefined)
     throw new UsageError('--tabs serves a page at the address of the API: give --api HOST:PORT too')
   checkApiFlags(flags)

@@ -19,6 +19,7 @@ import {
   addJoinOption,
   addModelOptions,
   addStartedOptions,
+  wireOption,
 } from '../cli/options.ts'
 import {
   parseAddress,
@@ -104,7 +105,7 @@ export function addUpCommand(program: Command): void {
       'with --rank: speeds of this node and of the ranks, such as 2,1 (default: equal)',
       parseSpeeds,
     )
-  addDraftOption(addAuditOption(command))
+  addAnswerOptions(command)
   addStartedOptions(command)
   addTabsOption(addApiOptions(command))
   addCommonOptions(command).action(up)
@@ -132,6 +133,16 @@ function addReachOptions(command: Command): void {
       'ask the router to forward a port to this node, by PCP, NAT-PMP or UPnP (default: in private swarms)',
     )
     .option('--no-port-mapping', 'do not ask the router for a port')
+}
+
+/** How the answers of the API are made. */
+function addAnswerOptions(command: Command): void {
+  addDraftOption(addAuditOption(command))
+    .addOption(wireOption())
+    .option(
+      '--hot-spare',
+      'for the answers of the API: other peers compute every row too, so that the loss of a peer costs a step at most; twice the computing and memory',
+    )
 }
 
 function addSpanOptions(command: Command): void {
@@ -279,6 +290,8 @@ function nodeOptions(context: CommandContext, flags: UpFlags): Omit<NodeOptions,
     ...(flags.weights !== undefined && { weights: flags.weights }),
     ...(flags.kv !== undefined && { kv: flags.kv }),
     ...(flags.draft !== undefined && { draft: flags.draft }),
+    ...(flags.wire !== undefined && { wire: flags.wire }),
+    ...(flags.hotSpare === true && { spare: true }),
     audits: { reruns: flags.audit === 'reruns' },
   }
 }

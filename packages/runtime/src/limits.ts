@@ -12,6 +12,8 @@ export const limits = {
   rowsPerSharedCallMax: 64,
   /** The same while steps of answers or short prompts wait beside a long prompt: each of them waits half as long. */
   rowsBesideStepsMax: 32,
+  /** As `rowsPerSharedCallMax`, where a call reads its weights from disk: that takes longer than the rows. */
+  rowsPerStreamedCallMax: 128,
   /** Rows of one call of the head: 16 rows of a 256k vocabulary are 16 MB of logits. */
   headRowsPerCallMax: 16,
   /** Positions of one `forward`: 64 MiB of hidden states at 4096 columns. A sender has no reason to send more at once. */

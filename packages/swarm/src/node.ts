@@ -22,6 +22,6 @@ export type {
   ShownPin,
 } from './admission/private-swarm.ts'
 export { computeProviders, type ComputeProvider } from '@shoal/runtime'
-export type { StreamedSpan } from './placement/held/streamed-span.ts'
+export { streamedBytesPerSecond, type StreamedSpan } from './placement/held/streamed-span.ts'
 export type { BlockSpeed } from './measuring/calibration/calibrate.ts'
 export { openReference, type Reference } from './weights/reference.ts'

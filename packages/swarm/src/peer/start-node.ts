@@ -1,6 +1,7 @@
 import type { SystemDependencies } from '@shoal/host'
 import { canOpenFiles } from '@shoal/host/node'
 import type { PortMapping } from '@shoal/network'
+import type { WireFormat } from '@shoal/protocol'
 import type { ComputePlace, Device, RemoteCompute } from '@shoal/runtime'
 import { createPrivateSwarm, withRoles, type PrivateSwarm } from '../admission/private-swarm.ts'
 import { rememberMembers } from '../admission/remembered-members.ts'
@@ -87,6 +88,9 @@ export interface NodeOptions {
   readonly group?: GroupOptions | undefined
   /** As {@link DraftOptions}, for the answers that this node coordinates; the draft model's memory comes on top. */
   readonly draft?: string | undefined
+  /** As in `ClientOptions`, for these answers. */
+  readonly wire?: WireFormat | undefined
+  readonly spare?: boolean | undefined
   /** How this node audits the sessions that it coordinates; without it nothing is audited, but evidence still counts. */
   readonly audits?: AuditOptions | undefined
   readonly threads: number
@@ -251,6 +255,8 @@ function servingPeer(started: StartedNode, scope: Scope): ServingPeer {
     audits,
     device: async () => device,
     ...draftsOf(dependencies, options, manifest, scope),
+    spare: options.spare,
+    wire: options.wire,
     store,
   })
   scope.onClose(() => engine.close())

@@ -17,6 +17,8 @@ import type { LoadedBlock } from './loaded-block.ts'
  */
 export interface BlockChain {
   readonly range: BlockRange
+  /** Whether each call reads weights from disk; false when absent. */
+  readonly streams?: boolean
   /** Caches of a new session over `part` of the span. */
   open(part: BlockRange, tokenBudget: number): ChainCaches
   /**
@@ -87,6 +89,7 @@ export function createBlockChain(
 
   return {
     range,
+    streams: streaming !== null,
     release: () => chainBlocks.release(),
     open: (part, tokenBudget) => createChainCaches(partOf(span, part), tokenBudget),
     forward: (caches, hidden) =>

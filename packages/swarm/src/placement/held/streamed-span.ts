@@ -4,6 +4,9 @@ import type { BlockSpeed } from '../../measuring/calibration/calibrate.ts'
 import { checkBlocks } from '../check-blocks.ts'
 import { swarmLimits } from '../../limits.ts'
 
+/** What a disk is taken to give in a second until it has been measured. */
+export const { streamedBytesPerSecond } = swarmLimits
+
 /** A span whose weights do not fit the memory of its node, and come from disk in every step. */
 export interface StreamedSpan {
   readonly blocks: number

@@ -31,6 +31,10 @@ test('no call is too large, the oldest request goes on, and nobody gets rows tha
   )
 })
 
+test('a call that reads its weights from disk takes what it can', () => {
+  expect(shareRows([2000, 1], true)).toEqual([127, 1])
+})
+
 test('a call of the head takes requests in their order, until it has sixteen rows', () => {
   expect([shareHead([1, 1, 1]), shareHead([40, 1]), shareHead([10, 6, 1])]).toEqual([3, 1, 2])
 })

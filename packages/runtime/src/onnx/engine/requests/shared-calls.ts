@@ -7,15 +7,16 @@ import { limits } from '../../../limits.ts'
  * Beside requests with few rows, the long ones together get what these leave of `rowsBesideStepsMax`, and half of that at
  * least: whoever sends few rows waits for this call, and for the next stage's.
  * @param waiting rows that each request still has, the oldest first
+ * @param streams whether the call reads its weights from disk, so that it takes as many rows as there are
  * @returns as many numbers
  */
-export function shareRows(waiting: readonly number[]): number[] {
-  const { rowsPerSharedCallMax, rowsBesideStepsMax } = limits
+export function shareRows(waiting: readonly number[], streams = false): number[] {
+  const { rowsPerSharedCallMax, rowsPerStreamedCallMax, rowsBesideStepsMax } = limits
   const shares = waiting.map(() => 0)
   const few = waiting.filter((rows) => rows <= rowsBesideStepsMax)
   const fewRows = few.reduce((sum, rows) => sum + rows, 0)
-  const alone = few.length === 0 || few.length === waiting.length
-  let left: number = rowsPerSharedCallMax
+  const alone = streams || few.length === 0 || few.length === waiting.length
+  let left: number = streams ? rowsPerStreamedCallMax : rowsPerSharedCallMax
   let leftForLong = alone ? left : Math.max(rowsBesideStepsMax / 2, rowsBesideStepsMax - fewRows)
   const give = (index: number, most: number): void => {
     const [wanted = 0, had = 0] = [waiting[index], shares[index]]

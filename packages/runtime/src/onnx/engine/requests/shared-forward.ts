@@ -90,14 +90,17 @@ export function forwardShared(
     found.map(({ progress }) => waitingRows(progress)),
   )
   const known = found.filter((_, index) => chosen[index])
-  const shares = shareRows(known.map(({ progress }) => progress.rowsLeft))
+  const chain = spans.chain(span)
+  const shares = shareRows(
+    known.map(({ progress }) => progress.rowsLeft),
+    chain.streams,
+  )
   const parts = known
     .map((part, index) => ({ ...part, rows: shares[index] ?? 0 }))
     .filter(({ rows }) => rows > 0)
   const [first] = parts
   if (first === undefined) return outcomes
   const computed = parts.map(({ progress }) => waitingRows(progress))
-  const chain = spans.chain(span)
   const pass = (together: readonly Part[]): void => {
     const [only] = together
     const input =
