@@ -91,10 +91,8 @@ export function forwardShared(
   )
   const known = found.filter((_, index) => chosen[index])
   const chain = spans.chain(span)
-  const shares = shareRows(
-    known.map(({ progress }) => progress.rowsLeft),
-    chain.streams,
-  )
+  const left = known.map(({ progress }) => progress.rowsLeft)
+  const shares = shareRows(left, chain.streams)
   const parts = known
     .map((part, index) => ({ ...part, rows: shares[index] ?? 0 }))
     .filter(({ rows }) => rows > 0)
