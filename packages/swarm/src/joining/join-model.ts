@@ -101,7 +101,7 @@ export async function joinModel(
     async (own) => {
       const profile = await chooseProfile(own, options, signal)
       announced = { manifest: null, profile: formatProfile(profile), model: own.source.name }
-      return packModel(own, profile, { ...options, logger })
+      return packModel(own, profile, { ...options, logger, apart: role === 'node' })
     },
   )
   signal?.throwIfAborted()

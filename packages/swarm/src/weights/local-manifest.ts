@@ -19,6 +19,7 @@ import {
   type PackedFolder,
 } from '@shoal/model/node'
 import type { Progress } from '../types.ts'
+import { isPackedApart, packApart } from './apart/pack-apart.ts'
 import { removeEarlierPackings } from './earlier-packings.ts'
 import { thisProcess } from './partial-owner.ts'
 import type { Reference } from './reference.ts'
@@ -31,6 +32,8 @@ export interface PackOptions {
   /** Told in a sentence when a packing of an earlier release is replaced. */
   readonly logger?: Logger | undefined
   readonly signal?: AbortSignal | undefined
+  /** Whether a large model is packed in a process of its own: for nodes, which would hold what packing leaves until they end. */
+  readonly apart?: boolean
 }
 
 /** Where a manifest's packed tensors live in a data directory. */
@@ -53,10 +56,16 @@ export async function packReference(
   await removeEarlierPackings({ models, model, ref: reference.ref, logger: options.logger ?? silentLogger })
   // Units that another release has left behind must not be mixed with this one's, so its version is part of the name.
   const key = `${model}.v${manifestVersion}.${formatProfile(profile).replaceAll(':', '-')}`
-  const known = await readText(join(models, `${key}.id`))
-  if (known !== null) {
-    const folder = await openComplete(packedPath(options.dataFolder, known))
-    if (folder !== null) return folder
+  const openKnown = async (): Promise<PackedFolder | null> => {
+    const known = await readText(join(models, `${key}.id`))
+    return known === null ? null : openComplete(packedPath(options.dataFolder, known))
+  }
+  const known = await openKnown()
+  if (known !== null) return known
+  if (options.apart === true && isPackedApart(reference, profile)) {
+    await packApart(reference, profile, options)
+    const packed = await openKnown()
+    if (packed !== null) return packed
   }
   // The model is packed under another name first: a folder with a manifest's id holds that manifest's bytes and nothing
   // else. Units that an interrupted packing has completed are kept: from a hub they cost a download.
