@@ -27,9 +27,8 @@ process.once('message', ({ ref, profile, dataFolder }: ToPackProcess) => {
     const { code, message, definite } = asShoalError(error)
     return say({ kind: 'failed', code, message, definite })
   }
-  void pack()
-    .catch(failed)
-    .finally(() => process.disconnect())
+  const end = (): void => process.disconnect()
+  pack().catch(failed).then(end, end)
 })
 process.on('disconnect', () => process.exit(0))
 // The signals of a terminal go to all its processes: the parent decides what becomes of this one.
