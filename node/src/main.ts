@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { keepCompiledCode } from '@shoal/host/compile-cache'
-import { restartOf } from './cli/allocator.ts'
+import { restartOf } from '@shoal/host/allocator'
 
 // The allocator reads its setting when a process starts: the same program takes the place of this process, once, with its id,
 // its streams and its arguments (docs/decisions/0040-freed-weights-go-back-to-the-system.md).

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { ShoalError } from '@shoal/host'
-import { allocatorEnvironment } from './cli/allocator.ts'
+import { allocatorEnvironment } from '@shoal/host/allocator'
 import { tellToLeave } from './leave-message.ts'
 
 export { tellToLeave } from './leave-message.ts'

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { usualEnvironment } from '@shoal/host/allocator'
 import { writeGgufCopy } from './gguf-copy.ts'
 import type { LlamaOrder, LlamaReply } from './llama-process.ts'
 import type { GgmlFormatName } from './quantise-rows.ts'
@@ -51,6 +52,8 @@ export async function startLlamaPeer(settings: LlamaPeerSettings): Promise<Llama
   const child = fork(fileURLToPath(new URL('./llama-process.ts', import.meta.url)), {
     // llama.cpp prints what it thinks of the file.
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // As its users run it: the setting of our allocator is part of Shoal.
+    env: { ...usualEnvironment(process.env) },
   })
   const close = (): void => void child.kill('SIGKILL')
   try {
