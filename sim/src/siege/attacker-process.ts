@@ -29,6 +29,11 @@ export class AttackerProcess {
     this.#give({ order: 'begin', attack, target })
   }
 
+  /** Uses this part of a processor and attacks nobody, until it is told to rest. */
+  load(cpuShare: number): void {
+    this.#give({ order: 'load', cpuShare })
+  }
+
   /** What the attack under way has counted. */
   counts(): Promise<Counted['counts']> {
     return this.#ask({ order: 'count' })

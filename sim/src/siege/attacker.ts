@@ -4,7 +4,8 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import net from 'node:net'
-import { exitWithParent } from '@shoal/host/node'
+import { sleep } from '@shoal/host'
+import { exitWithParent, systemClock } from '@shoal/host/node'
 import { Besieger, type Target } from './attack.ts'
 import { attacksNamed } from './attacks/index.ts'
 import { besiegersAddress } from './attacks/sockets.ts'
@@ -12,6 +13,7 @@ import { besiegersAddress } from './attacks/sockets.ts'
 /** From the harness. */
 export type Order =
   | { readonly order: 'begin'; readonly attack: string; readonly target: Target }
+  | { readonly order: 'load'; readonly cpuShare: number }
   | { readonly order: 'count' }
   | { readonly order: 'rest' }
 
@@ -35,7 +37,32 @@ let controller = new AbortController()
 let running: Promise<unknown> = Promise.resolve()
 let besieger: Besieger | null = null
 
+/** Uses this part of a processor, as far as others leave it, and sends nothing. */
+async function load(cpuShare: number, signal: AbortSignal): Promise<void> {
+  const before = process.cpuUsage()
+  const startMs = systemClock.nowMs()
+  const usedMs = (): number => {
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  }
+  while (!signal.aborted) {
+    const dueMs = (systemClock.nowMs() - startMs) * cpuShare
+    const untilMs = systemClock.nowMs() + Math.min(dueMs - usedMs(), loadSliceMs)
+    while (systemClock.nowMs() < untilMs);
+    await sleep(systemClock, 1, signal).catch(() => undefined)
+  }
+}
+
+/** As long as an attack works at a stretch: a key, or a step of rows. */
+const loadSliceMs = 5
+
 async function obey(order: Order): Promise<void> {
+  if (order.order === 'load') {
+    controller = new AbortController()
+    besieger = null
+    running = load(order.cpuShare, controller.signal)
+    return
+  }
   if (order.order === 'begin') {
     controller = new AbortController()
     const begun = new Besieger(order.target, controller.signal)

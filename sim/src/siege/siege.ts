@@ -3,10 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf, sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
-import type { SwarmPeer } from '@shoal/swarm'
+import type { Engine, SwarmPeer } from '@shoal/swarm'
 import { connectClient } from '@shoal/swarm/node'
 import type { HarnessReport } from '../chaos.ts'
-import { expectedAnswers, harnessDependencies, untilCovered, untilServing } from '../processes/answers.ts'
+import {
+  ask,
+  expectedAnswers,
+  harnessDependencies,
+  untilCovered,
+  untilServing,
+} from '../processes/answers.ts'
 import { createCrew, type CrewMember } from '../processes/crew.ts'
 import type { Target } from './attack.ts'
 import { AttackerProcess } from './attacker-process.ts'
@@ -14,12 +20,13 @@ import { attacksNamed, attacks } from './attacks/index.ts'
 import { HonestCrowd } from './honest-crowd.ts'
 import { rowOf, violationsOf, type SiegeFigures } from './verdict.ts'
 import { vitalSigns } from './vital-signs.ts'
-import { windowsOf, WindowTally } from './windows.ts'
+import { perSecond, windowsOf, WindowTally } from './windows.ts'
 
 /*
  * Three real processes share the demo model, so that every answer passes through each of them. An honest client streams
  * greedy answers, which must be those of one process, while another process attacks the first node's port from another
- * address. Windows with the attack and without take turns, so that what the machine does besides falls on both.
+ * address. Windows with the attack and without take turns, so that what the machine does besides falls on both, and so do
+ * windows in which the attacker's process only uses its processor time up.
  */
 
 const memory = '12MiB'
@@ -103,10 +110,12 @@ async function inBesiegedSwarm(play: (siege: Siege) => Promise<void>): Promise<v
     await untilCovered(client)
     for (const peer of [client.peerId, ...crew.map((member) => member.ready()?.peerId)])
       if (peer !== undefined) honest.add(peer)
-    const streams = crowd.askForEver(await client.engine(), expected, over.signal)
-    // The first answers load what later ones find loaded.
+    const target = targetOf(crew[0]!, client)
+    const engine = await client.engine()
+    await warmUp(target, engine)
+    const streams = crowd.askForEver(engine, expected, over.signal)
     await sleep(systemClock, warmUpMs)
-    await play({ crew, crowd, attacker, target: targetOf(crew[0]!, client), pid: crew[0]!.pid ?? 0 })
+    await play({ crew, crowd, attacker, target, pid: crew[0]!.pid ?? 0 })
     over.abort()
     await streams
   } finally {
@@ -116,6 +125,33 @@ async function inBesiegedSwarm(play: (siege: Siege) => Promise<void>): Promise<v
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+/**
+ * Has the target do once what honest users have it do: answer over its API, and compute as long a prompt as its model takes.
+ * What it loads for that, and the room for the largest step, is no attack's.
+ */
+async function warmUp(target: Target, engine: Engine): Promise<void> {
+  const long = {
+    promptIds: Array.from({ length: longPrompt }, (_, index) => 3 + (index % 200)),
+    tokenIds: [],
+  }
+  await ask(engine, long)
+  const asked = { model: 'demo', prompt: 'Once upon a time', max_tokens: 8 }
+  const headers = { 'content-type': 'application/json' }
+  for (let tries = 0; tries < 20; tries += 1) {
+    const answer = await fetch(`${target.api}/v1/completions`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(asked),
+    })
+    await answer.text()
+    if (answer.ok) return
+    await sleep(systemClock, lookEveryMs)
+  }
+}
+
+/** Leaves room for an answer in the demo model's context of 512. */
+const longPrompt = 340
 
 function targetOf(member: CrewMember, client: SwarmPeer): Target {
   const ready = member.ready()
@@ -141,22 +177,22 @@ async function throughWindows(
   report: (line: string) => void,
 ): Promise<SiegeFigures> {
   const { pid, target, crowd, attacker } = siege
-  const windows: { calm: WindowTally[]; attacked: WindowTally[] } = { calm: [], attacked: [] }
+  const windows = { calm: [] as WindowTally[], attacked: [] as WindowTally[], loaded: [] as WindowTally[] }
   const counts: Record<string, number> = {}
   const before = { answers: crowd.answers, wrong: crowd.wrong.length, shutOut: crowd.shutOut.length }
-  for (const { attacked, seconds: windowSeconds } of windowsOf(seconds)) {
-    if (attacked) attacker.begin(attack, target)
+  for (const { kind, seconds: windowSeconds } of windowsOf(seconds)) {
+    if (kind === 'attacked') attacker.begin(attack, target)
+    if (kind === 'loaded') attacker.load(cpuShareOf(windows.attacked.at(-1)))
     crowd.watch(null)
     await sleep(systemClock, settleMs)
     const tally = await countWindow(siege, windowSeconds)
-    windows[attacked ? 'attacked' : 'calm'].push(tally)
-    if (attacked) {
-      await crowd.lookAround(siege.crew)
+    windows[kind].push(tally)
+    if (kind === 'attacked') await crowd.lookAround(siege.crew)
+    if (kind !== 'calm')
       for (const [what, times] of Object.entries(await attacker.rest()))
         counts[what] = (counts[what] ?? 0) + times
-    }
     const resident = Math.round(tally.residentMiB.at(-1) ?? 0)
-    report(`${attack}, ${attacked ? 'attacked' : 'calm'}: ${tally.pace.toFixed(1)} tokens/s, ${resident} MiB`)
+    report(`${attack}, ${kind}: ${tally.pace.toFixed(1)} tokens/s, ${resident} MiB`)
     if (vitalSigns(pid) === null) break
   }
   return {
@@ -169,6 +205,10 @@ async function throughWindows(
     counts,
   }
 }
+
+/** The part of a processor that the attacker had. */
+const cpuShareOf = (tally: WindowTally | undefined): number =>
+  tally === undefined ? 0 : perSecond([tally], ({ attackerSeconds }) => attackerSeconds)
 
 async function countWindow({ pid, crowd, target, attacker }: Siege, seconds: number): Promise<WindowTally> {
   const tally = new WindowTally()
@@ -190,6 +230,7 @@ async function countWindow({ pid, crowd, target, attacker }: Siege, seconds: num
   const after = { target: vitalSigns(pid), attacker: attacker.vitalSigns() }
   tally.seconds = (systemClock.nowMs() - startMs) / 1000
   tally.cpuSeconds = (after.target?.cpuSeconds ?? 0) - (before.target?.cpuSeconds ?? 0)
+  tally.loopSeconds = (after.target?.loopSeconds ?? 0) - (before.target?.loopSeconds ?? 0)
   tally.attackerSeconds = (after.attacker?.cpuSeconds ?? 0) - (before.attacker?.cpuSeconds ?? 0)
   tally.sentBytes = (after.attacker?.writtenBytes ?? 0) - (before.attacker?.writtenBytes ?? 0)
   await Promise.all(newcomers)

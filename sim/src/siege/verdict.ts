@@ -1,4 +1,11 @@
-import { paceRatio, perSecond, type Tallies, type WindowTally } from './windows.ts'
+import {
+  paceRatio,
+  perSecond,
+  rawPaceRatio,
+  takenPerSecond,
+  type Tallies,
+  type WindowTally,
+} from './windows.ts'
 
 /** What was seen of a siege. */
 export interface SiegeFigures {
@@ -22,10 +29,10 @@ const namedMost = 5
 const mostAddedMiB = 64
 
 /** Growth of the target's memory: the most beyond the most of the calm window before the first attack. */
-export function addedMiB({ calm, attacked }: Tallies): number {
+export function addedMiB({ calm, attacked, loaded }: Tallies): number {
   const most = (windows: readonly WindowTally[]): number =>
     Math.max(0, ...windows.flatMap(({ residentMiB }) => residentMiB))
-  return most([...calm, ...attacked]) - most(calm.slice(0, 1))
+  return most([...calm, ...attacked, ...loaded]) - most(calm.slice(0, 1))
 }
 
 /** What an attack has achieved that no attack may. */
@@ -45,11 +52,12 @@ export function violationsOf(figures: SiegeFigures): string[] {
 
 /** One line of the table. */
 export function rowOf({ attack, windows, answers, wrong, shutOut, alive, counts }: SiegeFigures): string {
-  const { calm, attacked } = windows
+  const { calm, attacked, loaded } = windows
   const seconds = attacked.reduce((sum, window) => sum + window.seconds, 0)
-  const busy = (of: readonly WindowTally[]): string =>
-    perSecond(of, ({ cpuSeconds }) => cpuSeconds).toFixed(2)
+  const pace = (of: readonly WindowTally[]): string => perSecond(of, ({ tokens }) => tokens).toFixed(0)
   const stallMs = (of: readonly WindowTally[]): number => Math.max(0, ...of.map((window) => window.stallMs))
+  const cpu = takenPerSecond(windows, ({ cpuSeconds }) => cpuSeconds)
+  const loop = takenPerSecond(windows, ({ loopSeconds }) => loopSeconds)
   const added = addedMiB(windows)
   const counted = Object.entries(counts).map(
     ([what, times]) => `${what} ${times > 0 ? perWindowSecond(times, seconds) : 0}/s`,
@@ -57,12 +65,11 @@ export function rowOf({ attack, windows, answers, wrong, shutOut, alive, counts 
   return [
     attack.padEnd(18),
     `${Math.round(seconds)} s`,
-    `${(perSecond(attacked, ({ sentBytes }) => sentBytes) / 1024).toFixed(0)} KiB/s sent`,
-    `attacker cpu ${perSecond(attacked, ({ attackerSeconds }) => attackerSeconds).toFixed(2)}`,
-    `${added >= 0 ? '+' : ''}${added.toFixed(0)} MiB`,
-    `cpu ${busy(calm)} → ${busy(attacked)}`,
-    `pace ${perSecond(calm, ({ tokens }) => tokens).toFixed(0)} × ${paceRatio(windows).toFixed(2)}`,
-    `stall ${Math.round(stallMs(calm))} → ${Math.round(stallMs(attacked))} ms`,
+    `attacker: ${(perSecond(attacked, ({ sentBytes }) => sentBytes) / 1024).toFixed(0)} KiB/s, cpu ${perSecond(attacked, ({ attackerSeconds }) => attackerSeconds).toFixed(2)}`,
+    `taken: ${added >= 0 ? '+' : ''}${added.toFixed(0)} MiB, cpu ${cpu.toFixed(2)} (event loop ${loop.toFixed(2)})`,
+    `tokens/s calm ${pace(calm)}, attacked ${pace(attacked)}, loaded ${pace(loaded)}`,
+    `pace ${paceRatio(windows).toFixed(2)} (beside calm ${rawPaceRatio(windows).toFixed(2)})`,
+    `stall ${Math.round(stallMs([...calm, ...loaded]))} → ${Math.round(stallMs(attacked))} ms`,
     `${answers} answers, ${wrong.length} wrong`,
     `${shutOut.length} shut out`,
     alive ? 'alive' : 'DEAD',
