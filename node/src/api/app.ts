@@ -1,5 +1,4 @@
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { Clock, Logger, Random } from '@shoal/host'
 import { addAnthropic } from './anthropic/routes.ts'
 import { checkKey, checkOrigin, type AccessRules } from './access.ts'
@@ -7,6 +6,7 @@ import { tellsCallersApart } from './callers.ts'
 import { createAnswerer } from './completions/answerer.ts'
 import { createAnswersUnderWay } from './completions/answers-under-way.ts'
 import { createGate, type GatePlaces } from './completions/gate.ts'
+import { requestCosts } from './costs/request-costs.ts'
 import { crossOrigin } from './cross-origin.ts'
 import { addDashboard } from '../dashboard/server/routes.ts'
 import { addElsewhere } from './elsewhere.ts'
@@ -56,6 +56,7 @@ export function createApi(dependencies: ApiDependencies, options: ApiOptions): H
   app.onError((error, { req }) => fail(asIncompleteBody(error)).response(errorForm(req.path)))
   app.notFound(({ req }) => unknownUrl(req.method, req.path).response(errorForm(req.path)))
   app.use(requestId(random))
+  app.use(requestCosts(clock))
   addChecks(app, metrics, options)
   addDashboard(app, dependencies)
   if (dependencies.tabs !== undefined) addLend(app, dependencies.tabs)
@@ -82,7 +83,7 @@ function placesOf(options: ApiOptions): GatePlaces {
   return { all, perCaller }
 }
 
-/** What every request passes: counting, the checks of origin and key, the limit of its size. */
+/** What every request passes: counting, and the checks of origin and key. */
 function addChecks(app: Hono, metrics: ApiMetrics, rules: AccessRules): void {
   app.use(async (context, next) => {
     await next()
@@ -100,14 +101,4 @@ function addChecks(app: Hono, metrics: ApiMetrics, rules: AccessRules): void {
       await next()
     })
   }
-  app.use(
-    bodyLimit({
-      maxSize: apiLimits.maxBodyBytes,
-      onError: () => {
-        throw new ApiError(413, `a request may have at most ${apiLimits.maxBodyBytes} bytes`, {
-          code: 'request_too_large',
-        })
-      },
-    }),
-  )
 }

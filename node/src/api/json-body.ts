@@ -11,7 +11,7 @@ export async function jsonOf(context: Context): Promise<unknown> {
     })
   }
   try {
-    const text = await context.req.text()
+    const text = await context.get('costs').body()
     if (isNestedDeeper(text, apiLimits.maxBodyNesting))
       throw new ApiError(400, `the body is nested deeper than ${apiLimits.maxBodyNesting} levels`, {
         code: 'invalid_json',

@@ -2,6 +2,17 @@
 export const apiLimits = {
   /** A context of 131,072 tokens is about half a megabyte of text; JSON escapes and logit of history double it. */
   maxBodyBytes: 4 * 1024 * 1024,
+  /** All bodies that are being received: four of the longest, or sixteen prompts of the longest context. */
+  maxBodiesBytes: 16 * 1024 * 1024,
+  /**
+   * What requests of one address may take of the event loop in a second, by the estimates below: 66 small ones, or 6 MiB of
+   * bodies. 660 small ones may come at once, and what is too much waits, for some 10 s at most.
+   */
+  callerTime: { msPerSecond: 100, savedMsMost: 1000, debtMsMost: 1000 },
+  /** A request that is refused at once takes some 1.5 ms, with its connection. */
+  requestMs: 1.5,
+  /** Receiving and parsing 1 MiB of JSON, and collecting what is left of it. */
+  bodyMsPerMiB: 16,
   /** Levels of lists and objects in a body: schemas of tools have up to 30, and what walks through them is recursive. */
   maxBodyNesting: 512,
   /** Entries of a logit bias: OpenAI allows 1,024. */

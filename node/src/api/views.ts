@@ -43,7 +43,8 @@ export function addViews(app: Hono, metrics: ApiMetrics, service: Service): void
     return Response.json(service.status() ?? statusWithoutSwarm(engine))
   })
   app.post('/swarm/what-if', async (context) => {
-    const outlook = service.whatIf(parseBody(changeRequest, await jsonOf(context)))
+    const change = parseBody(changeRequest, await jsonOf(context))
+    const outlook = context.get('costs').during(() => service.whatIf(change))
     if (outlook === null) throw new ApiError(404, 'nothing is planned here: there is no swarm')
     return Response.json(outlook)
   })

@@ -65,6 +65,11 @@ export const limits = {
   loopOfNetwork: { msPerSecond: 80, savedMsMost: 300 },
   /** The same of all strangers. Members' frames and this node's own work have the rest. */
   loopOfStrangers: { msPerSecond: 200, savedMsMost: 600 },
+  /**
+   * Bytes of all strangers' connections that wait for such time, of which each has one read of 64 KiB: 768 connections would
+   * hold 48 MiB. Who connects and waits for its turn has sent a few kilobytes.
+   */
+  heldReadBytes: 8 * 1024 * 1024,
   /** A handshake beyond these waits so long at most: then it still ends within `handshakeMs`. */
   handshakeWaitMs: 4_000,
   /** Connections from one network: a household or an office behind one router. */

@@ -15,6 +15,10 @@ function world() {
   const delivered: string[] = []
   const socket = (name: string, costMs: number) => ({
     paused: false,
+    isCut: false,
+    cut() {
+      this.isCut = true
+    },
     pause() {
       this.paused = true
     },
@@ -97,4 +101,19 @@ test('what an ended socket has brought is dropped', () => {
   reads.ended('net', ended)
   pass(60_000)
   expect(delivered).toEqual(['ended'])
+})
+
+test('when too many bytes wait, the network that holds most loses the connection that holds most', () => {
+  const { reads, delivered, socket, endOfTurn } = world()
+  reads.arrived('greedy', socket('greedy', 2 * limits.loopOfStrangers.savedMsMost), bytes)
+  endOfTurn()
+  const half = new Uint8Array(limits.heldReadBytes / 2)
+  const [small, large, other] = [socket('small', 1), socket('large', 1), socket('other', 1)]
+  reads.arrived('greedy', small, half.subarray(2))
+  reads.arrived('other', other, bytes)
+  reads.arrived('greedy', large, half)
+  expect([small.isCut, large.isCut, other.isCut]).toEqual([false, false, false])
+  reads.arrived('other', socket('another', 1), new Uint8Array(2))
+  expect([small.isCut, large.isCut, other.isCut]).toEqual([false, true, false])
+  expect(delivered).toEqual(['greedy'])
 })

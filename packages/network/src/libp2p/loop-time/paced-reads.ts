@@ -1,5 +1,6 @@
 import type { StreamMessageEvent } from '@libp2p/interface'
 import type { Clock } from '@shoal/host'
+import { limits } from '../../limits.ts'
 import type { LoopTime } from './loop-time.ts'
 
 /** What came at once: one buffer of a socket, or a list of buffers of a stream. */
@@ -9,6 +10,8 @@ export type Bytes = StreamMessageEvent['data']
 interface PacedSocket {
   pause(): void
   resume(): void
+  /** Ends the connection. */
+  cut(): void
   /** Hands bytes to the decryption and all that follows. */
   deliver(bytes: Bytes): void
 }
@@ -20,13 +23,16 @@ interface Held {
 
 /**
  * Reads the sockets of strangers while their networks have time of the event loop left. A socket without is paused, so that
- * TCP stops its sender, and holds what had come: at most one read, of 64 KiB. A stream through a relay opens no more of its window. Networks that wait take turns.
+ * TCP stops its sender, and holds what had come: at most one read, of 64 KiB. A stream through a relay opens no more of its
+ * window. Networks that wait take turns. Of all that is held there is a most, beyond which the network that holds most loses
+ * the connection that does.
  */
 export class PacedReads {
   readonly #time: LoopTime
   readonly #clock: Clock
   /** Sockets that wait, by account. The first account is next. */
   readonly #waiting = new Map<string, Held[]>()
+  #heldBytes = 0
   #isScheduled = false
 
   constructor(time: LoopTime, clock: Clock) {
@@ -50,14 +56,28 @@ export class PacedReads {
     const line = this.#waiting.get(account)
     if (line === undefined) this.#waiting.set(account, [{ socket, bytes }])
     else line.push({ socket, bytes })
+    this.#heldBytes += bytes.byteLength
+    while (this.#heldBytes > limits.heldReadBytes) this.#cutGreediest()
     this.#schedule()
   }
 
   /** The socket has ended: nobody reads what it has brought. */
   ended(account: string, socket: PacedSocket): void {
-    const left = this.#waiting.get(account)?.filter((held) => held.socket !== socket) ?? []
+    const line = this.#waiting.get(account) ?? []
+    const left = line.filter((held) => held.socket !== socket)
+    this.#heldBytes -= bytesOf(line) - bytesOf(left)
     if (left.length === 0) this.#waiting.delete(account)
     else this.#waiting.set(account, left)
+  }
+
+  #cutGreediest(): void {
+    const [greediest] = [...this.#waiting].sort(([, a], [, b]) => bytesOf(b) - bytesOf(a))
+    if (greediest === undefined) return
+    const [account, line] = greediest
+    const [largest] = line.toSorted((a, b) => b.bytes.byteLength - a.bytes.byteLength)
+    if (largest === undefined) return
+    this.ended(account, largest.socket)
+    largest.socket.cut()
   }
 
   #schedule(): void {
@@ -79,6 +99,7 @@ export class PacedReads {
       const held = line.shift()
       if (line.length > 0) this.#waiting.set(account, line)
       if (held === undefined) continue
+      this.#heldBytes -= held.bytes.byteLength
       this.#time.charge(account)
       held.socket.deliver(held.bytes)
       held.socket.resume()
@@ -86,3 +107,5 @@ export class PacedReads {
     }
   }
 }
+
+const bytesOf = (line: readonly Held[]): number => line.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)

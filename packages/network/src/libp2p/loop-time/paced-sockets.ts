@@ -83,6 +83,7 @@ export class PacedSockets {
     const paced = {
       pause: () => source.pause(),
       resume: () => source.resume(),
+      cut: () => connection.abort(new Error('too many bytes of its network wait')),
       deliver: connection.onData.bind(connection),
     }
     // Accepting it takes time as well.
