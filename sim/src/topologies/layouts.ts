@@ -10,6 +10,18 @@ export interface MachinePlan {
   readonly words: readonly string[]
 }
 
+/** A client that stays and that is alone on a machine. */
+export interface GuestPlan {
+  /** The site where it is. */
+  readonly at: string
+  /** The machine to which its path is looked at: before anything happens, and afterwards. */
+  readonly to: string
+  readonly path: 'punched' | 'relayed'
+  readonly pathAfter: 'punched' | 'relayed'
+  /** Whether its answer cannot go on without a failover. */
+  readonly mustFail: boolean
+}
+
 /** Machines, the networks between them, and what the swarm has to make of these. */
 export interface Layout {
   readonly name: string
@@ -30,6 +42,8 @@ export interface Layout {
   readonly idle?: true
   /** A site whose router, in the middle of an answer, drops all packets of UDP for good: punched pairs are relayed then. */
   readonly cut?: string
+  /** Asks in place of a command on the machine of `asker`. */
+  readonly guest?: GuestPlan
   /** Joins when the others are connected, so that they are so through `killed`. */
   readonly spare?: string
 }
@@ -53,6 +67,44 @@ const second: MachinePlan = {
   name: 'second',
   at: '5.5.5.2',
   words: ['--listen', '/ip4/5.5.5.2/tcp/4001', ...blocks('0:1')],
+}
+
+/** A client in one home, the blocks in another one, and two rented machines that relay. */
+function guestLayout(
+  name: string,
+  translation: Site['translation'],
+  happens: Pick<Layout, 'killed' | 'cut'>,
+): Layout {
+  const path = translation === 'cone' ? 'punched' : 'relayed'
+  const what = [
+    ...(happens.killed === undefined ? [] : ['the relay in use is killed']),
+    ...(happens.cut === undefined ? [] : ['its router drops UDP']),
+  ]
+  return {
+    name,
+    about: `a client behind a ${translation === 'cone' ? 'home router' : 'symmetric (carrier) NAT'} and a node in another home; in an answer ${what.join(' and ')}`,
+    sites: { home: { address: '5.5.5.10', translation }, other: cone('5.5.5.20') },
+    machines: [
+      {
+        name: 'rented',
+        at: '5.5.5.1',
+        words: [...founds, '--listen', '/ip4/5.5.5.1/tcp/4001', ...blocks('0:1')],
+      },
+      { name: 'b', at: 'other', words: [...blocks('0:6'), '--slowdown', '8'] },
+      second,
+    ],
+    asker: 'b',
+    relayed: [],
+    spare: 'second',
+    guest: {
+      at: 'home',
+      to: 'b',
+      path,
+      pathAfter: happens.cut === undefined ? path : 'relayed',
+      mustFail: path === 'relayed' || happens.cut !== undefined,
+    },
+    ...happens,
+  }
 }
 
 export const layouts: readonly Layout[] = [
@@ -91,6 +143,23 @@ export const layouts: readonly Layout[] = [
     punched: [['a', 'b']],
     cut: 'home',
   },
+  {
+    name: 'both',
+    about:
+      'two homes and two rented machines; in an answer the relay in use is killed and a router drops UDP',
+    sites: { home: cone('5.5.5.10'), other: cone('5.5.5.20') },
+    machines: [...hiddenHalves('home', 'other'), second],
+    asker: 'a',
+    relayed: [],
+    punched: [['a', 'b']],
+    killed: 'rented',
+    cut: 'home',
+    spare: 'second',
+  },
+  guestLayout('guest-relay', 'cone', { killed: 'rented' }),
+  guestLayout('guest-cut', 'cone', { cut: 'home' }),
+  guestLayout('guest-both', 'cone', { killed: 'rented', cut: 'home' }),
+  guestLayout('guest-carrier', 'symmetric', { killed: 'rented' }),
   {
     name: 'moved',
     about:

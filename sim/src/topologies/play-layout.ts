@@ -1,13 +1,15 @@
 import { join } from 'node:path'
-import { messageOf, ShoalError, sleep } from '@shoal/host'
+import { messageOf, sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 import { firstDifference } from '../kills/answer.ts'
 import { pathBetween, type Layout, type MachinePlan } from './layouts.ts'
-import { commandOn, look, stepLimitMs, textOn } from './commands.ts'
+import { commandOn, look, textOn } from './commands.ts'
 import { countIdle } from './idle.ts'
+import { playGuest } from './play-guest.ts'
 import { createLab, type Lab } from './namespaces.ts'
+import { untilNone, within } from './waiting.ts'
 
 /** A lid that was closed for some minutes, and the time in which its machine has to be back. */
 const sleepMs = 180_000
@@ -68,7 +70,8 @@ export async function playLayout(
     const guest = await startAll(play)
     if (layout.idle === true)
       violations.push(...(await countIdle(play.lab, [...play.running.keys()], idleMs, say)))
-    violations.push(...(await answer(play, question, guest)))
+    const asked = layout.guest === undefined ? answer : answerGuest
+    violations.push(...(await asked(play, question, guest)))
   } catch (error) {
     violations.push(messageOf(error))
     for (const { node } of play.running.values()) report(node.obituary())
@@ -146,11 +149,22 @@ async function answer(play: Play, question: Question, guest: string): Promise<re
   if (!isDisturbed) return wrong
   if (isOver) wrong.push('the answer was over before anything happened')
   // A punched path does not notice that the relay is gone.
-  const mayGoOn = layout.killed !== undefined && layout.punched !== undefined
+  const mayGoOn = layout.killed !== undefined && layout.punched !== undefined && layout.cut === undefined
   if (result.failovers === 0 && !mayGoOn) wrong.push('nobody was lost')
   await untilPathsAre(play, layout.cut !== undefined)
   if (layout.moved !== undefined) wrong.push(...(await sleepElsewhere(play, layout.moved)))
   return wrong
+}
+
+/** Asks from a client that is alone in its home. @returns what was wrong */
+async function answerGuest(play: Play, question: Question, code: string): Promise<readonly string[]> {
+  const { lab, layout, folder, running, say } = play
+  const plan = layout.guest
+  const peer = running.get(plan?.to ?? '')?.ready.peerId
+  if (plan === undefined || peer === undefined)
+    throw new Error('a layout without a client, or without its peer')
+  const stage = { lab, plan, code, folder: join(folder, 'guest'), peer, question, say }
+  return playGuest({ ...stage, interrupt: () => interrupt(play) })
 }
 
 /** What the layout does to a machine in the middle of an answer. */
@@ -192,11 +206,12 @@ async function sleepElsewhere(play: Play, name: string): Promise<readonly string
   ]
 }
 
-function build(lab: Lab, { sites, machines }: Layout): void {
+function build(lab: Lab, { sites, machines, guest }: Layout): void {
   for (const [name, site] of Object.entries(sites)) lab.addSite(name, site.address, site)
   for (const { name, at, walled } of machines)
     if (at in sites) lab.addMachine(name, at)
     else lab.addServer(name, at, walled)
+  if (guest !== undefined) lab.addMachine('guest', guest.at)
 }
 
 const questionWords = (code: string, { promptIds, maxTokens }: Question): readonly string[] => [
@@ -212,14 +227,6 @@ const questionWords = (code: string, { promptIds, maxTokens }: Question): readon
   '--json',
   '--data',
 ]
-
-async function within<Value>(work: Promise<Value>, what: string): Promise<Value> {
-  const late = Promise.withResolvers<never>()
-  const timer = systemClock.after(stepLimitMs, () =>
-    late.reject(new ShoalError('deadline-passed', `not within ${stepLimitMs / 1000} s: ${what}`)),
-  )
-  return Promise.race([work, late.promise]).finally(() => timer.cancel())
-}
 
 /** A node's own view. */
 async function statusOf(lab: Lab, { plan, ready }: Running): Promise<SwarmStatus | null> {
@@ -249,27 +256,10 @@ async function untilPathsAre({ lab, layout, running: byName, say }: Play, isCut 
   await untilNone(wrong, say)
 }
 
-async function untilNone(
-  find: () => Promise<{ readonly wrong: readonly string[]; readonly right: readonly string[] }>,
-  say: (line: string) => void,
-): Promise<void> {
-  const startMs = systemClock.nowMs()
-  for (;;) {
-    const { wrong, right } = await find()
-    if (wrong.length === 0) {
-      say(`${right.join(', ')} after ${((systemClock.nowMs() - startMs) / 1000).toFixed(0)} s`)
-      return
-    }
-    if (systemClock.nowMs() - startMs > stepLimitMs)
-      throw new ShoalError('deadline-passed', `paths are wrong: ${wrong.join(', ')}`)
-    await sleep(systemClock, 1000)
-  }
-}
-
 /** Waits until those that nobody can dial have a slot at each of two relays. */
 async function untilRelayedTwice(lab: Lab, layout: Layout, running: readonly Running[]): Promise<void> {
   const hidden = running.filter(({ plan }) =>
-    [...layout.relayed, ...(layout.punched ?? [])].flat().includes(plan.name),
+    [...layout.relayed, ...(layout.punched ?? []), layout.guest?.to ?? ''].flat().includes(plan.name),
   )
   const [watcher] = running
   await untilNone(
