@@ -10,7 +10,7 @@ export type FromGuest =
       readonly kind: 'paths'
       readonly peers: readonly {
         readonly peer: string
-        readonly path: { readonly kind: string; readonly why?: string } | null
+        readonly path: { readonly kind: string; readonly relay: string | null; readonly why?: string } | null
       }[]
     }
   | { readonly kind: 'begun' }

@@ -21,8 +21,8 @@ export interface GuestStage {
   /** Id of the peer to which its path is looked at. */
   readonly peer: string
   readonly question: Question
-  /** Does to the networks what the layout does in the middle of an answer. */
-  readonly interrupt: () => Promise<void>
+  /** Does what the layout does in the middle of an answer. @param relay the one that joins the client and the peer; null for none */
+  readonly interrupt: (relay: string | null) => Promise<void>
   readonly say: (line: string) => void
 }
 
@@ -39,12 +39,12 @@ export async function playGuest(stage: GuestStage): Promise<readonly string[]> {
     await within(guest.hear('ready'), 'the client has joined')
     const first = await guest.ask(question)
     const wrong = differences(first, question, 'the first answer')
-    await untilPathIs(stage, guest, plan.path)
+    const relay = await untilPathIs(stage, guest, plan.path)
     const answer = guest.ask(question)
     answer.catch(() => undefined)
     await within(Promise.race([guest.hear('begun'), answer]), 'the second answer has begun')
     await sleep(systemClock, 200)
-    await stage.interrupt()
+    await stage.interrupt(relay)
     const isOver = await Promise.race([answer.then(() => true), sleep(systemClock, 0).then(() => false)])
     const second = await answer
     stage.say(
@@ -68,25 +68,31 @@ function differences(answer: Answer, question: Question, which: string): string[
   return apart === null ? [] : [`${which} has other tokens than that of one process from token ${apart} on`]
 }
 
-async function untilPathIs({ peer, plan, say }: GuestStage, guest: Guest, wanted: string): Promise<void> {
+/** @returns the relay of that path */
+async function untilPathIs(
+  { peer, plan, say }: GuestStage,
+  guest: Guest,
+  wanted: string,
+): Promise<string | null> {
   const startMs = systemClock.nowMs()
   let last = ''
-  const look = async (): Promise<void> => {
+  const look = async (): Promise<string | null> => {
     for (;;) {
       const { peers } = await guest.paths()
       const path = peers.find((each) => each.peer === peer)?.path ?? null
       last = `${path?.kind ?? 'not connected'}${path?.why === undefined ? '' : ` (${path.why})`}`
-      if (path?.kind === wanted) return
+      if (path?.kind === wanted) return path.relay
       await sleep(systemClock, 500)
     }
   }
-  await within(look(), `the client is ${wanted} to ${plan.to}`).catch((error: unknown) => {
+  const relay = await within(look(), `the client is ${wanted} to ${plan.to}`).catch((error: unknown) => {
     throw new ShoalError('deadline-passed', `the client is ${last} to ${plan.to}, not ${wanted}`, {
       cause: error,
     })
   })
   const seconds = ((systemClock.nowMs() - startMs) / 1000).toFixed(0)
   say(`the client is ${wanted} to ${plan.to} after ${seconds} s`)
+  return relay
 }
 
 /** A client in a process of its own. */

@@ -164,11 +164,11 @@ async function answerGuest(play: Play, question: Question, code: string): Promis
   if (plan === undefined || peer === undefined)
     throw new Error('a layout without a client, or without its peer')
   const stage = { lab, plan, code, folder: join(folder, 'guest'), peer, question, say }
-  return playGuest({ ...stage, interrupt: () => interrupt(play) })
+  return playGuest({ ...stage, interrupt: (relay) => interrupt(play, relay) })
 }
 
-/** What the layout does to a machine in the middle of an answer. */
-async function interrupt({ lab, layout, running, say }: Play): Promise<void> {
+/** What the layout does to a machine in the middle of an answer. @param relay killed in place of `Layout.killed`, if any */
+async function interrupt({ lab, layout, running, say }: Play, relay: string | null = null): Promise<void> {
   if (layout.moved !== undefined) {
     lab.renumber(layout.moved)
     say(`${layout.moved} got another address in the middle of the answer`)
@@ -178,10 +178,11 @@ async function interrupt({ lab, layout, running, say }: Play): Promise<void> {
     say(`the router of ${layout.cut} drops UDP from the middle of the answer on`)
   }
   if (layout.killed === undefined) return
-  const killed = running.get(layout.killed)
-  running.delete(layout.killed)
+  const [name] = [...running].find(([, { ready }]) => ready.peerId === relay) ?? [layout.killed]
+  const killed = running.get(name)
+  running.delete(name)
   await killed?.node.stop('SIGKILL')
-  say(`${layout.killed} was killed in the middle of the answer`)
+  say(`${name} was killed in the middle of the answer`)
 }
 
 /** A laptop that sleeps for three minutes and wakes at another address. @returns what was wrong */
