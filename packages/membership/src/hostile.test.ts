@@ -206,6 +206,33 @@ describe('a hostile peer', () => {
     ])
   })
 
+  test.each(['node', 'client'] as const)(
+    'that was admitted as a %s: only a node may bring news of other peers',
+    async (role) => {
+      world = createWorld(1)
+      const tamper = (transport: Transport): void => {
+        transport.standing = (member) => ({ role: member === 'v' ? role : 'node', member, invited: true })
+      }
+      await world.join('a', undefined, { tamper })
+      const vandal = await join(world, 'v')
+      // Keys that it has made up, each of which says that it is alive.
+      const made = new Speaker(world.network.createTransport('made-up'))
+      const { bytes } = await made.say({})
+      await vandal.send({ type: 'words', pushed: true, words: [bytes] })
+      const alive = {
+        kind: 'alive',
+        signer: 'made-up',
+        subject: 'made-up',
+        incarnation: 1,
+        count: 1,
+      } as const
+      const statement = await sealStatement(made.transport, swarmName, alive)
+      await vandal.send({ type: 'statements', pushed: true, statements: [statement.bytes] })
+      expect(world.alive('a').includes('made-up@1')).toBe(role === 'node')
+      expect(shutOut(world, 'a')).toEqual([])
+    },
+  )
+
   test('is shut out when it sends more than a neighbour may', async () => {
     const here = await pair()
     const vandal = await join(here, 'v')

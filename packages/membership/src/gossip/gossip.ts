@@ -39,6 +39,9 @@ export interface GossipDependencies {
   readonly isSilent: () => boolean
 }
 
+/** Messages that say something of any peers. */
+const bringsNews: ReadonlySet<MembersMessage['type']> = new Set(['words', 'proof', 'statements'])
+
 /** All that is exchanged with neighbours: words, statements and beats. */
 export class Gossip {
   readonly #parts: GossipDependencies
@@ -113,6 +116,7 @@ export class Gossip {
   /** @throws {ShoalError} for a fault of the neighbour; `wrong-manifest` when it belongs to another swarm */
   async receive(peer: string, message: MembersMessage): Promise<void> {
     this.#budget.receive(peer, message.type)
+    if (bringsNews.has(message.type) && !this.#parts.neighbours.maySpread(peer)) return
     switch (message.type) {
       case 'vector':
         return this.#words.receiveVector(peer, message)
@@ -180,7 +184,8 @@ export class Gossip {
       cell.heard(peer, beat.incarnation)
       members.setLoad(peer, beat)
     }
-    if (beat.words.length > 0) await this.#words.receiveWords(peer, beat.words, 'riding')
+    if (beat.words.length > 0 && this.#parts.neighbours.maySpread(peer))
+      await this.#words.receiveWords(peer, beat.words, 'riding')
     this.#repairs.compare(peer, {
       lives: [this.#lives.digest(), beat.lives],
       known: [this.#words.digest(), beat.known],

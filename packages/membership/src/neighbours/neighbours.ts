@@ -1,5 +1,5 @@
 import { messageOf, ShoalError, type Clock, type Logger } from '@shoal/host'
-import type { Channel, Transport } from '@shoal/network'
+import { standingOf, type Channel, type Transport } from '@shoal/network'
 import { decodeMembers, encodeMembers, protocols, type MembersMessage } from '@shoal/protocol'
 import type { Conduct } from './conduct.ts'
 import { NeighbourLine } from './neighbour-line.ts'
@@ -77,6 +77,14 @@ export class Neighbours {
 
   ids(): readonly string[] {
     return [...this.#lines.keys()]
+  }
+
+  /**
+   * Whether a neighbour may bring news. A client is in no record: what it could tell are inventions, or news that others
+   * bring as well.
+   */
+  maySpread(peer: string): boolean {
+    return standingOf(this.#transport, peer)?.role !== 'client'
   }
 
   /** Sends to one neighbour; a message to a peer without a channel is dropped. */
