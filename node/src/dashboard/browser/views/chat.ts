@@ -110,7 +110,7 @@ function historyView({ past }: AppState, actions: Actions): TemplateResult {
           html`<li>
             <button type="button" class="quiet open" @click=${() => actions.openChat(conversation.id)}>
               ${titleOf(conversation)}
-              <span class="soft small">${new Date(conversation.startedMs).toLocaleString()}</span>
+              <span class="soft small">${startOf(conversation.startedMs)}</span>
             </button>
             <button
               type="button"
@@ -125,3 +125,7 @@ function historyView({ past }: AppState, actions: Actions): TemplateResult {
     </ul>
   </div>`
 }
+
+/** Without seconds, so that it takes one line beside a title. */
+const startOf = (startedMs: number): string =>
+  new Date(startedMs).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' })
