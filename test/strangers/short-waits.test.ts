@@ -76,12 +76,18 @@ describe('a real node whose long waits are short', { timeout }, () => {
   })
 
   it('a pattern of the tokenizer without end costs one answer, and the node answers meanwhile', async () => {
-    let over = false
-    const endless = ask('/v1/completions', { prompt: strange.endlessPrompt }).finally(() => (over = true))
-    // The event loop is free while the thread computes.
-    expect((await fetch(`${api}/swarm`, { headers })).status).toBe(200)
-    expect(over).toBe(false)
-    const refused = await endless
+    // The event loop is free while the thread computes. A busy machine may need a second look.
+    let refused: Response
+    let answeredMeanwhile = false
+    let tries = 0
+    do {
+      const endless = ask('/v1/completions', { prompt: strange.endlessPrompt })
+      const seen = fetch(`${api}/swarm`, { headers })
+      answeredMeanwhile =
+        (await Promise.race([endless.then(() => 0), seen.then(({ status }) => status)])) === 200
+      refused = await endless
+    } while (!answeredMeanwhile && (tries += 1) < 3)
+    expect(answeredMeanwhile).toBe(true)
     expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('did not finish')])
     expect([await text(), node.process.exitCode]).toEqual([200, null])
   })
