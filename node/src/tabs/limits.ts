@@ -2,6 +2,10 @@
 export const tabLimits = {
   /** Tabs at once: each has a peer of its own in this process, with some 30 MB and connections to all neighbours. */
   tabsMax: 8,
+  /** Peers that are started for tabs: as many as serve at once, … */
+  startsAtOnce: 8,
+  /** … and then one in so long. Each is a new member, whose record all others keep, and costs a second of processor time. */
+  startEveryMs: 15_000,
   /** From the connection to the offer: the page fetches 14 MB and times a block, on a slow phone over Wi-Fi. */
   offerMs: 120_000,
   /**

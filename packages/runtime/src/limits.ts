@@ -44,6 +44,11 @@ export const limits = {
   remoteSilentMsMax: 15_000,
   /** The same while it loads blocks or finds its numeric class, which blocks it for longer. */
   remoteLoadMsMax: 180_000,
+  /**
+   * A remote engine that gives signs of life, and has not answered a call of a session for so long, is lost. It computes one
+   * call after the other, and at most two are under way.
+   */
+  remoteCallMsMax: 60_000,
   /** Bytes that wait for a remote engine to read them: one call with the most rows of a page's model. */
   remoteWaitingBytesMax: 64 * 1024 * 1024,
   /** Smallest growth of a KV cache, in positions. */

@@ -45,9 +45,13 @@ class OpenDesk implements TabDesk {
   readonly #tabs = new Set<Tab>()
   #node: Pick<ServingPeer, 'manifest'> | null = null
   #count = 0
+  /** Peers that may be started now, as counted at some time. */
+  #starts: number = tabLimits.startsAtOnce
+  #countedMs: number
 
   constructor(dependencies: TabDeskDependencies) {
     this.#dependencies = dependencies
+    this.#countedMs = dependencies.clock.nowMs()
     this.token = randomHex(dependencies.random, 16)
   }
 
@@ -70,12 +74,27 @@ class OpenDesk implements TabDesk {
     const { clock, logger, random } = this.#dependencies
     const weightsToken = randomHex(random, 16)
     const name = `tab-${(this.#count += 1)}`
-    const startPeer = (options: TabPeerOptions): Promise<TabPeer> =>
-      this.#dependencies.startPeer(name, options)
+    const startPeer = async (options: TabPeerOptions): Promise<TabPeer> => {
+      this.#takeStart()
+      return this.#dependencies.startPeer(name, options)
+    }
     const session = serveTab({ clock, logger, node, weightsToken, startPeer }, socket)
     const tab = { session, socket, weightsToken }
     this.#tabs.add(tab)
     void this.#forgetAfter(tab)
+  }
+
+  /** @throws {ShoalError} `no-capacity` when tabs come and go too fast */
+  #takeStart(): void {
+    const due = Math.floor((this.#dependencies.clock.nowMs() - this.#countedMs) / tabLimits.startEveryMs)
+    this.#starts = Math.min(tabLimits.startsAtOnce, this.#starts + due)
+    this.#countedMs += due * tabLimits.startEveryMs
+    if (this.#starts === 0)
+      throw new ShoalError(
+        'no-capacity',
+        `many tabs have started here: one more may in ${tabLimits.startEveryMs / 1000} s`,
+      )
+    this.#starts -= 1
   }
 
   weightsFile(token: string, unit: string): string | null {

@@ -33,7 +33,13 @@ export function createTabSocket(socket: WebSocket): TabSocket {
     if (ended.signal.aborted) return
     try {
       if (!isBinary) throw new ShoalError('bad-frame', 'a frame is not binary')
-      listener(decodeFrame(data, { bytesMax: tabLimits.frameBytesMax, headBytesMax: tabLimits.headBytesMax }))
+      const message = decodeFrame(data, {
+        bytesMax: tabLimits.frameBytesMax,
+        headBytesMax: tabLimits.headBytesMax,
+      })
+      if (message['kind'] !== 'reply' && data.length > 2 * tabLimits.headBytesMax)
+        throw new ShoalError('bad-frame', `only replies have more than ${2 * tabLimits.headBytesMax} bytes`)
+      listener(message)
     } catch (error) {
       end(
         error instanceof ShoalError ? error : new ShoalError('bad-frame', messageOf(error), { cause: error }),

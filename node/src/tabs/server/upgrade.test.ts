@@ -182,6 +182,37 @@ test('a tab that leaves hands over first, and one whose node leaves does too', a
   }
 })
 
+test('tabs that come and go all the time start no more peers than a swarm bears, and others serve on', async () => {
+  const desk = await openDesk()
+  const steady = await dial(desk)
+  steady.socket.send(encodeFrame(offer))
+  await expect.poll(() => desk.started).toHaveLength(1)
+  for (let turn = 1; turn < tabLimits.startsAtOnce; turn += 1) {
+    const { socket } = await dial(desk)
+    socket.send(encodeFrame(offer))
+    await expect.poll(() => desk.started).toHaveLength(turn + 1)
+    socket.terminate()
+    await expect.poll(() => desk.ends).toHaveLength(turn)
+  }
+  const late = await dial(desk)
+  await nextMessage(late)
+  late.socket.send(encodeFrame(offer))
+  await nextMessage(late)
+  expect(await nextMessage(late)).toMatchObject({
+    phase: 'failed',
+    reason: expect.stringMatching(/one more may in 15 s/) as unknown,
+  })
+  late.socket.terminate()
+  expect(desk.started).toHaveLength(tabLimits.startsAtOnce)
+  expect(steady.socket.readyState).toBe(WebSocket.OPEN)
+  desk.clock.advance(tabLimits.startEveryMs)
+  const { socket } = await dial(desk)
+  socket.send(encodeFrame(offer))
+  await expect.poll(() => desk.started).toHaveLength(tabLimits.startsAtOnce + 1)
+})
+
+const largeBeat = encodeFrame({ kind: 'beat', rows: new Float32Array(tabLimits.headBytesMax) })
+
 test.each<[string, Uint8Array | string, RegExp]>([
   ['text', 'hello', /not binary/],
   ['bytes without a head', Uint8Array.of(1, 2), /2 bytes/],
@@ -189,6 +220,7 @@ test.each<[string, Uint8Array | string, RegExp]>([
   ['an offer of all memory', encodeFrame({ ...offer, memoryBytes: 2 ** 50 }), /memoryBytes of the offer/],
   ['blocks backwards', encodeFrame({ ...offer, blocks: [3, 1] }), /blocks of the offer/],
   ['an unknown message', encodeFrame({ kind: 'shell' }), /does not know such a message/],
+  ['a large message that is no reply', largeBeat, /only replies have more/],
   ['a reply to nothing', encodeFrame({ kind: 'reply', id: 1, result: null }), /does not know such a message/],
 ])('a tab that sends %s is ended with the reason, and the node goes on', async (_name, frame, reason) => {
   const desk = await openDesk()

@@ -17,6 +17,8 @@ export interface PageInProcess {
   readonly compute: RemoteCompute
   /** Replaces what the page answers, or ends the page: `lie(reply)` returns the message to send; null for none. */
   lie: (reply: CallReply) => object | null
+  /** Sends a message of its own to the host that it serves. */
+  say(message: object): void
   close(): void
 }
 
@@ -30,6 +32,7 @@ export async function createPageInProcess(clock: Clock = systemClock): Promise<P
   const end = (error: ShoalError): void => ended.abort(error)
   const page: PageInProcess = {
     lie: (reply) => ({ kind: 'reply', ...reply }),
+    say: () => undefined,
     close: () => end(new ShoalError('not-ready', 'the page was closed')),
     compute: { kind: 'browser tab', start: (settings, listener) => start(settings, listener) },
   }
@@ -65,6 +68,7 @@ export async function createPageInProcess(clock: Clock = systemClock): Promise<P
       },
     }
     const remote = startRemoteHost(clock, engine, listener)
+    page.say = (message) => void remote.take(decodeFrame(encodeFrame(message), bounds))
     return remote.host
   }
   return page

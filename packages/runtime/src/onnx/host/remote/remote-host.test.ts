@@ -87,6 +87,7 @@ test.each<[string, (reply: { id: number }) => object, RegExp]>([
     /no number/,
   ],
   ['a reply to another call', ({ id }) => ({ kind: 'reply', id: id + 9, result: null }), /not sent/],
+  ['a beat that nobody has asked for', () => ({ kind: 'beat' }), /beat that it was not sent/],
   ['a reply without an id', () => ({ kind: 'reply', result: null }), /not sent/],
 ])('a page that answers with %s is ended', async (_name, lie, reason) => {
   const page = await createPageInProcess()
@@ -108,6 +109,21 @@ test('a page that is silent for too long is lost', async () => {
   const lost = expect(waiting).rejects.toThrow(/silent for/)
   for (let ms = 0; ms <= limits.remoteSilentMsMax + limits.remoteBeatMs; ms += limits.remoteBeatMs) {
     clock.advance(limits.remoteBeatMs)
+    await new Promise(setImmediate)
+  }
+  await lost
+})
+
+test('a page that gives signs of life and never answers is lost', async () => {
+  const clock = createVirtualClock()
+  const page = await createPageInProcess(clock)
+  const { runner } = await open(page)
+  page.lie = () => null
+  const waiting = runner.forward('s', 0, rows(1, 1))
+  const lost = expect(waiting).rejects.toThrow(/has not answered forward for 60 s/)
+  for (let ms = 0; ms <= limits.remoteCallMsMax + limits.remoteBeatMs; ms += limits.remoteBeatMs) {
+    clock.advance(limits.remoteBeatMs)
+    page.say({ kind: 'beat' })
     await new Promise(setImmediate)
   }
   await lost

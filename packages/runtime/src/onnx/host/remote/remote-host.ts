@@ -2,7 +2,8 @@ import { asShoalError, every, ShoalError, type Clock } from '@shoal/host'
 import { limits } from '../../../limits.ts'
 import type { CallRequest } from '../compute-calls.ts'
 import type { ComputeHost, ComputeHostListener } from '../compute-host.ts'
-import { awaitedCall, checkedReply, isRemoteCall, type AwaitedCall } from './checked-reply.ts'
+import { AwaitedReplies } from './awaited-replies.ts'
+import { checkedReply, isRemoteCall } from './checked-reply.ts'
 
 /** Messages to and from an engine elsewhere, such as a page. Both ends may close it at any time. */
 export interface RemoteEngine {
@@ -30,9 +31,8 @@ export function startRemoteHost(
   engine: RemoteEngine,
   listener: ComputeHostListener,
 ): RemoteHost {
-  const awaited = new Map<number, AwaitedCall>()
+  const awaited = new AwaitedReplies(clock.nowMs())
   const exited = Promise.withResolvers<void>()
-  let heardMs = clock.nowMs()
   const over = (): void => {
     watch.cancel()
     awaited.clear()
@@ -45,10 +45,9 @@ export function startRemoteHost(
     clock,
     limits.remoteBeatMs,
     () => {
-      const silentMs = clock.nowMs() - heardMs
-      const loads = [...awaited.values()].some(({ name }) => slowCalls.has(name))
-      if (silentMs > (loads ? limits.remoteLoadMsMax : limits.remoteSilentMsMax))
-        return fail('not-ready', `it was silent for ${Math.round(silentMs / 1000)} s`)
+      const why = awaited.whyLost(clock.nowMs())
+      if (why !== null) return fail('not-ready', why)
+      awaited.beatSent()
       engine.send({ kind: 'beat' })
     },
     (error) => engine.end(asShoalError(error)),
@@ -66,21 +65,23 @@ export function startRemoteHost(
           throw new ShoalError('no-capacity', 'a remote engine has no disk from which weights could come')
         if (engine.waitingBytes() > limits.remoteWaitingBytesMax)
           return fail('not-ready', 'it does not read what it is sent')
-        awaited.set(request.id, awaitedCall(request))
+        awaited.called(request, clock.nowMs())
         engine.send({ kind: 'call', ...request })
       },
     },
     take(message) {
-      heardMs = clock.nowMs()
-      if (message['kind'] === 'beat') return true
+      awaited.heard(clock.nowMs())
+      if (message['kind'] === 'beat') {
+        if (!awaited.takeBeat()) fail('bad-frame', 'it answered a beat that it was not sent')
+        return true
+      }
       if (message['kind'] !== 'reply') return false
       const { id } = message
-      const call = typeof id === 'number' ? awaited.get(id) : undefined
+      const call = awaited.takeCall(id)
       if (typeof id !== 'number' || call === undefined) {
         fail('bad-frame', 'it answered a call that it was not sent')
         return true
       }
-      awaited.delete(id)
       try {
         listener.replied(checkedReply(id, message, call))
         if (call.name === 'stop') engine.end(new ShoalError('not-ready', 'it has been stopped'))
@@ -91,9 +92,6 @@ export function startRemoteHost(
     },
   }
 }
-
-/** Calls that take long: loading tries a block in every grouping of rows, and the class is that of a whole probe. */
-const slowCalls: ReadonlySet<string> = new Set(['numeric-class', 'load-blocks'])
 
 function readsFromDisk({ arguments: fields }: CallRequest): boolean {
   return fields !== null && 'residentBlocks' in fields && fields.residentBlocks !== null
