@@ -9,6 +9,7 @@ export function requestPath(request: Request): string {
 const known = new Set([
   '/',
   '/healthz',
+  '/health',
   '/metrics',
   '/swarm',
   '/swarm/events',

@@ -23,7 +23,7 @@ const changeRequest = z.strictObject({
 
 /** What only shows something: health, metrics, the swarm, the models. */
 export function addViews(app: Hono, metrics: ApiMetrics, service: Service): void {
-  app.get('/healthz', () => {
+  const health = (): Response => {
     const ready = service.engine() !== null
     const covered = service.status()?.covered ?? ready
     return Response.json(
@@ -33,7 +33,9 @@ export function addViews(app: Hono, metrics: ApiMetrics, service: Service): void
       },
       { status: ready && covered ? 200 : 503 },
     )
-  })
+  }
+  // Front ends of vLLM and llama.cpp ask at `/health`.
+  for (const path of ['/healthz', '/health']) app.get(path, health)
   app.get(
     '/metrics',
     async () => new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } }),

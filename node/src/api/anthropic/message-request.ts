@@ -3,7 +3,7 @@ import type { ChatAsk, JsonObject, Tool } from '../completions/ask.ts'
 import { ApiError } from '../errors.ts'
 import { apiLimits } from '../limits.ts'
 import { checkedChoice, effortVariables, jsonForm } from '../openai/chat-request.ts'
-import { inputMessage, inputMessages, system } from './messages.ts'
+import { clearThoughts, contextManagement, inputMessage, inputMessages, system } from './messages.ts'
 
 const tool = z.strictObject({
   type: z.literal('custom', 'only tools of the type "custom" are supported').nullish(),
@@ -50,6 +50,7 @@ const promptFields = {
       format: outputFormat.nullish(),
     })
     .optional(),
+  context_management: contextManagement.nullish(),
   cache_control: z.unknown().optional(),
   speed: z.unknown().optional(),
   user_profile_id: z.unknown().optional(),
@@ -99,7 +100,8 @@ export function messageAsk(request: z.infer<typeof messageRequest>): ChatAsk {
 
 /** What makes the prompt. @throws {ApiError} 400 for fields that contradict each other */
 export function countAsk(request: CountRequest): ChatAsk {
-  const messages = inputMessages(request.system, request.messages)
+  const given = inputMessages(request.system, request.messages)
+  const messages = clearThoughts(given, request.context_management)
   const begun = messages.at(-1)?.role === 'assistant'
   // Anthropic's own words: clients know them, and a blank at the end makes another token than the word behind it.
   if (begun && /\s$/.test(messages.at(-1)?.content ?? ''))

@@ -1,6 +1,8 @@
+import type { ChatMessage } from '@shoal/model'
 import { expect, test } from 'vitest'
 import { createApiClient } from '../testing/api-client.ts'
 import { scriptedApi } from '../testing/scripted-api.ts'
+import { clearThoughts, contextManagement } from './messages.ts'
 
 const weather = { name: 'weather', input_schema: { type: 'object', properties: {} } }
 const said =
@@ -135,6 +137,20 @@ test('system texts, results of tools and thoughts of the history stand in the pr
   )
 })
 
+test('thoughts of earlier turns are left out where the caller wants that', () => {
+  const turn = (reasoning: string): ChatMessage => ({ role: 'assistant', content: 'b', reasoning })
+  const chat: ChatMessage[] = [turn('one'), { role: 'user', content: 'a' }, turn('two'), turn('three')]
+  const left = (keep?: object | 'all'): unknown[] => {
+    const edits = [{ type: 'clear_thinking_20251015', ...(keep !== undefined && { keep }) }]
+    const asked = contextManagement.parse({ edits })
+    return clearThoughts(chat, asked).flatMap(({ reasoning }) => reasoning ?? [])
+  }
+  expect(left('all')).toEqual(['one', 'two', 'three'])
+  expect(left({ type: 'thinking_turns', value: 2 })).toEqual(['two', 'three'])
+  expect(left()).toEqual(['three'])
+  expect(clearThoughts(chat, undefined)).toEqual(chat)
+})
+
 test('thinking is a variable of the chat template', async () => {
   const { client, prompts } = scriptedApi('Yes.')
   await client.post('/v1/messages', { ...ask, thinking: { type: 'enabled', budget_tokens: 1024 } })
@@ -175,7 +191,17 @@ test.each([
     /final assistant content cannot end with trailing whitespace/,
   ],
   ['no max_tokens', { max_tokens: undefined }, /max_tokens/],
-  ['a field of tomorrow', { context_management: {} }, /'context_management' is not supported here/],
+  ['a field of tomorrow', { tomorrow: {} }, /'tomorrow' is not supported here/],
+  [
+    'another edit of the context than that of thoughts',
+    { context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } },
+    /only thoughts can be left out/,
+  ],
+  [
+    'a message of the system',
+    { messages: [{ role: 'system', content: 'a' }] },
+    /'messages.0.role': a role is "user" or "assistant"/,
+  ],
   [
     'a form of the answer',
     { output_config: { format: { type: 'json_schema', schema: { not: {} } } } },

@@ -3,10 +3,56 @@ import type { ChatMessage } from '@shoal/model'
 import { nameResults } from '../completions/history.ts'
 import { assistantBlock, userBlock, type AssistantBlock, type UserBlock } from './content.ts'
 
-export const inputMessage = z.discriminatedUnion('role', [
-  z.object({ role: z.literal('user'), content: z.union([z.string(), z.array(userBlock)]) }),
-  z.object({ role: z.literal('assistant'), content: z.union([z.string(), z.array(assistantBlock)]) }),
+export const inputMessage = z.discriminatedUnion(
+  'role',
+  [
+    z.object({ role: z.literal('user'), content: z.union([z.string(), z.array(userBlock)]) }),
+    z.object({ role: z.literal('assistant'), content: z.union([z.string(), z.array(assistantBlock)]) }),
+  ],
+  {
+    error: ({ code }) =>
+      code === 'invalid_union'
+        ? 'a role is "user" or "assistant"; what the system says stands in \'system\''
+        : undefined,
+  },
+)
+
+/** Turns of the assistant whose thoughts a chat keeps. */
+const keptThoughts = z.union([
+  z.literal('all'),
+  z.object({ type: z.literal('all') }),
+  z.object({ type: z.literal('thinking_turns'), value: z.int().min(1) }),
 ])
+
+/** What a coding assistant lets the server leave out of a long chat: thoughts only. */
+export const contextManagement = z.strictObject({
+  edits: z
+    .array(
+      z.strictObject({
+        type: z.literal('clear_thinking_20251015', 'only thoughts can be left out here'),
+        keep: keptThoughts.nullish(),
+      }),
+    )
+    .max(1)
+    .nullish(),
+})
+
+/** Leaves out the thoughts of earlier turns, where the caller wants that. */
+export function clearThoughts(
+  messages: readonly ChatMessage[],
+  asked: z.infer<typeof contextManagement> | null | undefined,
+): ChatMessage[] {
+  const [edit] = asked?.edits ?? []
+  if (edit === undefined || edit.keep === 'all' || edit.keep?.type === 'all') return [...messages]
+  const turns = edit.keep?.value ?? 1
+  const thought = messages.flatMap(({ reasoning }, at) => (reasoning === undefined ? [] : [at]))
+  const kept = new Set(thought.slice(-turns))
+  return messages.map((message, at) => {
+    if (message.reasoning === undefined || kept.has(at)) return message
+    const { reasoning: _, ...rest } = message
+    return rest
+  })
+}
 
 /** A coding assistant writes a line for its own accounts here; the line differs each time, and no prompt would be reused. */
 const billing = /^x-anthropic-billing-header:/

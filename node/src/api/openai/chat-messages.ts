@@ -36,22 +36,29 @@ const name = z.string().nullish()
 /** Names under which other servers take a message as the beginning of the answer. */
 const begun = z.boolean().nullish()
 
-export const chatMessage = z.discriminatedUnion('role', [
-  z.object({ role: z.enum(['system', 'developer', 'user']), content, name }),
-  z.object({
-    role: z.literal('assistant'),
-    content: content.nullish(),
-    name,
-    reasoning_content: z.string().nullish(),
-    reasoning: z.string().nullish(),
-    tool_calls: z.array(toolCall).nullish(),
-    function_call: z.null('send tool_calls instead').optional(),
-    audio: z.null('this API takes text').optional(),
-    prefix: begun,
-    partial: begun,
-  }),
-  z.object({ role: z.literal('tool'), content, tool_call_id: z.string(), name }),
-])
+export const chatMessage = z.discriminatedUnion(
+  'role',
+  [
+    z.object({ role: z.enum(['system', 'developer', 'user']), content, name }),
+    z.object({
+      role: z.literal('assistant'),
+      content: content.nullish(),
+      name,
+      reasoning_content: z.string().nullish(),
+      reasoning: z.string().nullish(),
+      tool_calls: z.array(toolCall).nullish(),
+      function_call: z.null('send tool_calls instead').optional(),
+      audio: z.null('this API takes text').optional(),
+      prefix: begun,
+      partial: begun,
+    }),
+    z.object({ role: z.literal('tool'), content, tool_call_id: z.string(), name }),
+  ],
+  {
+    error: ({ code }) =>
+      code === 'invalid_union' ? 'a role is "system", "developer", "user", "assistant" or "tool"' : undefined,
+  },
+)
 
 export type OpenAiMessage = z.infer<typeof chatMessage>
 
