@@ -15,6 +15,7 @@ import {
   untilServing,
   type Expected,
 } from './answers.ts'
+import { notAtRest } from './at-rest.ts'
 import { createCrew, type CrewMember } from './crew.ts'
 
 /*
@@ -29,6 +30,8 @@ const memory = '12MiB'
 const killEveryMs = 20_000
 const downMs = { min: 1000, max: 8000 }
 const answersAtOnce = 2
+/** For blocks that move after the last restart. */
+const settleMs = 20_000
 /** A longer stall of a stream is a violation: a holder or a mover of every block is alive all the time. */
 const gapLimitMs = 10_000
 
@@ -110,6 +113,13 @@ async function runOutages(
     await sleep(systemClock, killEveryMs / 2)
     over.abort()
     await Promise.all(streams)
+    await untilServing(crew)
+    await untilCovered(client)
+    // What a killed process leaves behind must not keep the others busy, nor from answering.
+    await sleep(systemClock, settleMs)
+    for (const busy of await notAtRest(crew)) tally.violations.push(busy)
+    const { faults } = await ask(engine, expected[0]!)
+    tally.violations.push(...faults.map((fault) => `after the kills: ${fault}`))
   } finally {
     over.abort()
     await client.close()

@@ -46,7 +46,7 @@ export async function chaosTopologies(
 }
 
 /** What one process answers. */
-async function questionIn(folder: string, maxTokens = 240): Promise<Question> {
+export async function questionIn(folder: string, maxTokens = 240): Promise<Question> {
   const dataFolder = join(folder, 'local')
   const engine = await openLocalEngine(harnessDependencies, { model: 'demo', threads: 1, dataFolder })
   const promptIds = [5, 6, 7, 8]

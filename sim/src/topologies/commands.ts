@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { SwarmStatus } from '@shoal/swarm'
 import type { Lab } from './namespaces.ts'
 
 const program = fileURLToPath(new URL('../bin/shoal.js', import.meta.resolve('shoal/node-process')))
-export const look = fileURLToPath(new URL('./look.ts', import.meta.url))
+const look = fileURLToPath(new URL('./look.ts', import.meta.url))
 const execute = promisify(execFile)
 
 /** For a step of the play on a machine that many other programs use. */
@@ -20,6 +21,12 @@ export async function textOn(
   const line = [...lab.within(machine), process.execPath, script, ...words]
   const { stdout } = await execute(line[0] ?? '', line.slice(1), { timeout: stepLimitMs, maxBuffer: 2 ** 26 })
   return stdout
+}
+
+/** A node's own view; null before it answers. @param api its URL */
+export async function statusOn(lab: Lab, machine: string, api: string | null): Promise<SwarmStatus | null> {
+  const text = await textOn(lab, machine, look, `${api}/swarm`)
+  return text === '' ? null : (JSON.parse(text) as SwarmStatus)
 }
 
 /** The JSON that a command of `shoal` prints last on a machine. */

@@ -38,6 +38,10 @@ export interface Layout {
   readonly killed?: string
   /** Gets another address behind its router in the middle of an answer, and once more while it is stopped. */
   readonly moved?: string
+  /** Where the APIs of its machines listen. Default: 127.0.0.1. */
+  readonly api?: string
+  /** A machine whose address is told and cannot be dialled: `shoal doctor` of the asker has to say so. */
+  readonly undialled?: string
   /** Counts what its machines send while nothing is asked of them. */
   readonly idle?: true
   /** A site whose router, in the middle of an answer, drops all packets of UDP for good: punched pairs are relayed then. */
@@ -133,6 +137,15 @@ export const layouts: readonly Layout[] = [
     spare: 'second',
   },
   {
+    name: 'homes',
+    about: 'two homes and a rented machine, to which nothing happens',
+    sites: { home: cone('5.5.5.10'), other: cone('5.5.5.20') },
+    machines: hiddenHalves('home', 'other'),
+    asker: 'a',
+    relayed: [],
+    punched: [['a', 'b']],
+  },
+  {
     name: 'cut',
     about:
       'two homes and a rented machine; in an answer a router lets through nothing of what the two homes send each other',
@@ -211,6 +224,7 @@ export const layouts: readonly Layout[] = [
     asker: 'b',
     relayed: [],
     punched: [['a', 'b']],
+    undialled: 'a',
   },
   {
     name: 'ipv6',
@@ -222,6 +236,7 @@ export const layouts: readonly Layout[] = [
       { name: 'c', at: '2a05:5:5:5::3', words: ['--listen', '/ip6/::/tcp/0', ...blocks('4:6')] },
     ],
     asker: 'b',
+    api: '[::1]:0',
     relayed: [],
   },
   {
@@ -248,6 +263,18 @@ export const layouts: readonly Layout[] = [
     relayed: [['b', 'c']],
   },
   {
+    name: 'asked-port',
+    about:
+      'a home whose router forwards a port to a machine when that asks, and another home; nobody relays from outside',
+    sites: { home: { ...cone('5.5.5.10'), obeys: true }, other: cone('5.5.5.20') },
+    machines: [
+      { name: 'a', at: 'home', words: [...founds, '--listen', '/ip4/0.0.0.0/tcp/4001', ...blocks('0:3')] },
+      { name: 'b', at: 'other', words: blocks('3:6') },
+    ],
+    asker: 'b',
+    relayed: [],
+  },
+  {
     name: 'idle',
     about: 'five machines of one home of which nothing is asked',
     sites: { home: cone('5.5.5.10') },
@@ -263,15 +290,3 @@ export const layouts: readonly Layout[] = [
     idle: true,
   },
 ]
-
-/** The way that a pair of machines has to be connected. @param isCut see `Layout.cut` */
-export function pathBetween(
-  { relayed, punched = [] }: Layout,
-  machines: readonly string[],
-  isCut: boolean,
-): 'direct' | 'punched' | 'relayed' {
-  const joins = (pair: readonly string[]): boolean => machines.every((name) => pair.includes(name))
-  if (relayed.some(joins)) return 'relayed'
-  if (!punched.some(joins)) return 'direct'
-  return isCut ? 'relayed' : 'punched'
-}

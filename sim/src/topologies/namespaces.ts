@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { messageOf } from '@shoal/host'
 
 /** How a router lets out the machines behind it. */
@@ -12,6 +13,8 @@ export interface Site {
   readonly translation: Translation
   /** Port of the router that leads to the same port of the first machine. */
   readonly mappedPort?: number
+  /** Forwards ports when it is asked by NAT-PMP. */
+  readonly obeys?: true
 }
 
 /** Bytes are those of Ethernet frames. */
@@ -85,12 +88,14 @@ function plug(space: string, device: string, into: string, port: string): void {
 }
 
 const gateway = '192.168.1.1'
+const homeRouter = fileURLToPath(new URL('./home-router.ts', import.meta.url))
 let labs = 0
 
 export function createLab(): Lab {
   labs += 1
   const prefix = `shoal-${process.pid}-${labs}-`
   const made: string[] = []
+  const programs: ChildProcess[] = []
   const hosts = new Map<string, number>()
   const siteOf = new Map<string, string>()
   const space = (name: string): string => `${prefix}${name}`
@@ -115,13 +120,17 @@ export function createLab(): Lab {
       give(space(name), 'eth0', address)
       if (walled) inside(space(name), 'nft', wall)
     },
-    addSite(name, address, { translation, mappedPort }) {
+    addSite(name, address, { translation, mappedPort, obeys }) {
       add(name, 'wan')
       give(space(name), 'wan', address)
       addSwitch(space(name))
       give(space(name), 'switch', gateway)
       inside(space(name), 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
       inside(space(name), 'nft', rulesOf(address, translation, mappedPort))
+      if (obeys === true) {
+        const words = ['netns', 'exec', space(name), process.execPath, homeRouter, address]
+        programs.push(spawn('ip', words, { stdio: 'ignore' }))
+      }
     },
     addMachine(name, site) {
       add(name, 'eth0', site)
@@ -136,6 +145,7 @@ export function createLab(): Lab {
     cut: (site) => void inside(space(site), 'nft', cutRules),
     within: (name) => ['ip', 'netns', 'exec', space(name)],
     close() {
+      for (const program of programs) program.kill()
       for (const name of made.toReversed()) run('ip', 'netns', 'del', space(name))
     },
   }

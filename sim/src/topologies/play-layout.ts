@@ -4,8 +4,10 @@ import { systemClock } from '@shoal/host/node'
 import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 import { firstDifference } from '../kills/answer.ts'
-import { pathBetween, type Layout, type MachinePlan } from './layouts.ts'
-import { commandOn, look, textOn } from './commands.ts'
+import type { Layout, MachinePlan } from './layouts.ts'
+import { pathBetween } from './path-between.ts'
+import { commandOn, statusOn } from './commands.ts'
+import { diagnose, untilMapped } from './diagnose.ts'
 import { countIdle } from './idle.ts'
 import { playGuest } from './play-guest.ts'
 import { createLab, type Lab } from './namespaces.ts'
@@ -72,6 +74,8 @@ export async function playLayout(
       violations.push(...(await countIdle(play.lab, [...play.running.keys()], idleMs, say)))
     const asked = layout.guest === undefined ? answer : answerGuest
     violations.push(...(await asked(play, question, guest)))
+    const hidden = play.running.get(layout.undialled ?? '')?.ready.peerId
+    violations.push(...(await diagnose(play.lab, layout, hidden, [guest, join(folder, 'guest')], say)))
   } catch (error) {
     violations.push(messageOf(error))
     for (const { node } of play.running.values()) report(node.obituary())
@@ -88,6 +92,8 @@ async function startAll(play: Play): Promise<string> {
   const [founder, ...others] = layout.machines
   if (founder === undefined) throw new Error('a layout without machines')
   await start(play, founder, null)
+  const first = running.get(founder.name)?.ready.api ?? null
+  if (layout.sites[founder.at]?.obeys === true) await untilMapped(lab, founder.name, first, play.say)
   const invite = async (...words: readonly string[]): Promise<string> => {
     const asked = ['invite', ...words, '--json', '--data', join(folder, founder.name)]
     return ((await commandOn(lab, founder.name, asked)) as { code: string }).code
@@ -104,9 +110,13 @@ async function startAll(play: Play): Promise<string> {
   return guest
 }
 
-async function start({ lab, folder, running }: Play, plan: MachinePlan, code: string | null): Promise<void> {
+async function start(
+  { lab, layout, folder, running }: Play,
+  plan: MachinePlan,
+  code: string | null,
+): Promise<void> {
   const data = join(folder, plan.name)
-  const words = ['--threads', '1', '--memory', '64MiB', '--api', '127.0.0.1:0', '--data', data]
+  const words = ['--threads', '1', '--memory', '64MiB', '--api', layout.api ?? '127.0.0.1:0', '--data', data]
   const node = startNodeProcess([...(code === null ? [] : [code]), ...plan.words, ...words], {
     name: plan.name,
     within: lab.within(plan.name),
@@ -229,11 +239,8 @@ const questionWords = (code: string, { promptIds, maxTokens }: Question): readon
   '--data',
 ]
 
-/** A node's own view. */
-async function statusOf(lab: Lab, { plan, ready }: Running): Promise<SwarmStatus | null> {
-  const text = await textOn(lab, plan.name, look, `${ready.api}/swarm`)
-  return text === '' ? null : (JSON.parse(text) as SwarmStatus)
-}
+const statusOf = (lab: Lab, { plan, ready }: Running): Promise<SwarmStatus | null> =>
+  statusOn(lab, plan.name, ready.api)
 
 /** Waits until each pair that runs is connected in the way that its networks allow. */
 async function untilPathsAre({ lab, layout, running: byName, say }: Play, isCut = false): Promise<void> {
@@ -241,6 +248,8 @@ async function untilPathsAre({ lab, layout, running: byName, say }: Play, isCut 
   const wrong = async (): Promise<{ readonly wrong: string[]; readonly right: string[] }> => {
     const found = { wrong: [] as string[], right: [] as string[] }
     for (const from of running) {
+      // Each look is a process of its own: the others are looked at when this one is right.
+      if (found.wrong.length > 0) break
       const status = await statusOf(lab, from)
       for (const to of running) {
         if (to === from) continue

@@ -1,0 +1,47 @@
+import type { SwarmStatus } from '@shoal/swarm'
+import { sleep } from '@shoal/host'
+import { systemClock } from '@shoal/host/node'
+import { commandOn, statusOn } from './commands.ts'
+import type { Layout } from './layouts.ts'
+import type { Lab } from './namespaces.ts'
+
+/**
+ * Asks `shoal doctor` on the asker's machine about a peer whose address is told and cannot be dialled.
+ * @param peer undefined where the layout has none
+ * @param guest an invite, and the data directory of the client that uses it
+ * @returns what was wrong
+ */
+export async function diagnose(
+  lab: Lab,
+  layout: Layout,
+  peer: string | undefined,
+  [code, folder]: readonly [string, string],
+  say: (line: string) => void,
+): Promise<readonly string[]> {
+  if (peer === undefined) return []
+  const words = ['doctor', code, '--quick', '--json', '--data', folder]
+  const { peers } = (await commandOn(lab, layout.asker, words)) as Pick<SwarmStatus, 'peers'>
+  const { tried = [], path } = peers.find((each) => each.peer === peer) ?? {}
+  const told = tried.map(({ address, outcome }) => `${address}: ${outcome}`).join('; ')
+  say(`doctor says of ${layout.undialled}: ${path?.kind ?? 'not connected'}; ${told}`)
+  return tried.some(({ outcome }) => outcome.startsWith('no answer'))
+    ? []
+    : [`doctor does not say why ${layout.undialled} cannot be dialled`]
+}
+
+/** Waits until a router has forwarded a port to a node. @throws {Error} when it does not within some seconds */
+export async function untilMapped(
+  lab: Lab,
+  machine: string,
+  api: string | null,
+  say: (line: string) => void,
+): Promise<void> {
+  let why = 'it is not asked'
+  for (let tries = 0; tries < 20; tries += 1) {
+    const mapping = (await statusOn(lab, machine, api))?.portMapping
+    if (mapping?.state === 'mapped') return say(`${mapping.why}: ${mapping.address}`)
+    why = mapping?.why ?? why
+    await sleep(systemClock, 1000)
+  }
+  throw new Error(`the router forwards no port to ${machine}: ${why}`)
+}
