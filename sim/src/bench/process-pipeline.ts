@@ -23,6 +23,8 @@ export interface PipelineSettings {
   readonly weights: string | undefined
   readonly processes: number
   readonly blockCount: number
+  /** Blocks of the first of two processes, in place of the half. */
+  readonly firstBlocks?: number
   /** Of each process. */
   readonly threads: number
   readonly dataFolder: string
@@ -75,8 +77,10 @@ export function openClientPipeline(settings: PipelineSettings): Promise<Pipeline
   })
 }
 
-const boundsOf = ({ processes, blockCount }: PipelineSettings): readonly number[] =>
-  Array.from({ length: processes + 1 }, (_, i) => Math.round((i * blockCount) / processes))
+const boundsOf = ({ processes, blockCount, firstBlocks }: PipelineSettings): readonly number[] =>
+  firstBlocks === undefined
+    ? Array.from({ length: processes + 1 }, (_, i) => Math.round((i * blockCount) / processes))
+    : [0, firstBlocks, blockCount]
 
 interface Stage {
   readonly address: string

@@ -1,4 +1,4 @@
-import { ShoalError } from '@shoal/host'
+import { createVirtualClock, ShoalError } from '@shoal/host'
 import { expect, test } from 'vitest'
 import type { ComputeEngine } from '../engine/compute-engine.ts'
 import { ForwardProgress } from '../engine/requests/shared-forward.ts'
@@ -12,7 +12,10 @@ const forward = (id: number, session: string, rows = 1): CallRequest => ({
 })
 
 /** An engine with rows of one column that notes which sessions it computes together, 64 rows of each at most. */
-function listen(nextTurn: () => Promise<void>): {
+function listen(
+  nextTurn: () => Promise<void>,
+  clock = createVirtualClock(),
+): {
   readonly calls: string[]
   readonly replies: CallReply[]
   readonly take: (request: CallRequest) => void
@@ -37,7 +40,7 @@ function listen(nextTurn: () => Promise<void>): {
     },
     logitsShared: () => [],
   }
-  return { calls, replies, take: answerRequests(engine, (reply) => replies.push(reply), nextTurn) }
+  return { calls, replies, take: answerRequests(engine, (reply) => replies.push(reply), nextTurn, clock) }
 }
 
 test('requests that have arrived when a call begins are in it, and later ones join a long prompt', async () => {
@@ -59,4 +62,21 @@ test('requests that have arrived when a call begins are in it, and later ones jo
   expect(replies[1]).toMatchObject({ failure: { code: 'unknown-session' } })
   expect(replies[3]).toMatchObject({ result: { hidden: { length: 150 } } })
   expect(turns).toHaveLength(0)
+})
+
+test('in a crowd a call waits some milliseconds for the rows that come with its first one', async () => {
+  const clock = createVirtualClock()
+  const { calls, take } = listen(() => Promise.resolve(), clock)
+  const settle = (): Promise<void> => new Promise(setImmediate)
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  for (const name of names) take(forward(1, name))
+  await settle()
+  for (const name of names) {
+    take(forward(2, name))
+    await settle()
+    clock.advance(1)
+  }
+  clock.advance(10)
+  await settle()
+  expect(calls).toEqual(['a b c d e f', 'a b c d e f'])
 })

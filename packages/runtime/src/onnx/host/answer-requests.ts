@@ -1,6 +1,8 @@
-import { messageOf, ShoalError } from '@shoal/host'
+import { messageOf, ShoalError, sleep, type Clock } from '@shoal/host'
 import type { ComputeEngine } from '../engine/compute-engine.ts'
+import { Gathering } from '../engine/requests/gathering.ts'
 import type { NamedCall } from '../engine/requests/request-places.ts'
+import { stepRowsMax } from '../engine/requests/micro-batches.ts'
 import { RequestOrder, type RequestPlace } from '../engine/requests/request-order.ts'
 import type { ForwardProgress } from '../engine/requests/shared-forward.ts'
 import type { CallArguments, CallName, CallReply, CallRequest, CallResult } from './compute-calls.ts'
@@ -26,17 +28,29 @@ export function answerRequests(
   engine: ComputeEngine,
   reply: (reply: CallReply, request: CallRequest) => void,
   letArrive: (idle: boolean) => Promise<void>,
+  clock: Clock,
 ): (request: CallRequest) => void {
   /** The compute client bounds their number (`checkRoom`). */
   const order = new RequestOrder<Waiting>()
   const answered = ({ request }: Waiting, outcome: Outcome): void => {
     reply(replyOf(request.id, outcome), request)
   }
+  const gathering = new Gathering()
+  /** Waits for more rows of a call where some are about to come. */
+  const gather = async (): Promise<void> => {
+    for (;;) {
+      const [group, rows] = stepsIn(order.peek())
+      const holdMs = group === null ? 0 : gathering.holdMs(group, rows, clock.nowMs())
+      if (holdMs <= 0) return group === null ? undefined : gathering.began(group, rows)
+      await sleep(clock, holdMs)
+    }
+  }
   let working = false
   const work = async (): Promise<void> => {
     working = true
     for (let idle = true; order.size > 0; idle = false) {
       await letArrive(idle)
+      await gather()
       const next = order.next()
       for (const [waiting, outcome] of await computed(engine, next)) {
         order.remove(waiting)
@@ -50,8 +64,17 @@ export function answerRequests(
     const shared = request.name === 'forward' && place.kind === 'rows' && place.together
     const progress = shared ? engine.progressOf(request.arguments as CallArguments<'forward'>) : null
     order.add({ request, place, progress })
+    if (place.kind === 'rows') gathering.arrived(place.group, clock.nowMs())
     if (!working) void work()
   }
+}
+
+/** @returns the group and the number of requests that are steps of answers; null for the group when one is no such step */
+function stepsIn(requests: readonly Waiting[]): readonly [string | null, number] {
+  const [first] = requests
+  if (first?.place.kind !== 'rows' || !first.place.together) return [null, 0]
+  const areSteps = requests.every(({ progress }) => (progress?.rowsLeft ?? 1) <= stepRowsMax)
+  return [areSteps ? first.place.group : null, requests.length]
 }
 
 type Outcome = { readonly result: CallResult<CallName> } | { readonly error: unknown }

@@ -34,6 +34,7 @@ process.on('message', (message: ToComputeProcess) => {
       })
     },
     () => nextTurn(),
+    systemClock,
   )
 })
 process.on('disconnect', () => process.exit(0))

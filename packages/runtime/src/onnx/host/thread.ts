@@ -33,5 +33,6 @@ const take = answerRequests(
     if (name === 'stop') port.close()
   },
   letArrive,
+  systemClock,
 )
 port.on('message', (request: CallRequest) => take(request))

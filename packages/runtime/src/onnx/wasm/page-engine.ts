@@ -36,6 +36,7 @@ export function createPageEngine(options: PageEngineOptions): (request: CallRequ
       reply(answer)
     },
     () => options.nextTurn(),
+    options.clock,
   )
   /** One load at a time, since the module forgets all files at once. */
   let loading: Promise<void> = Promise.resolve()

@@ -1,5 +1,5 @@
 /** Rows of a request that may be a step of an answer, with its drafts. Longer ones are parts of a prompt. */
-const stepRowsMax = 16
+export const stepRowsMax = 16
 /** Measurements of which the median counts: some rounds of a crowd. */
 const samplesMax = 32
 /** Calls of which the answers are known: as many as a round is cut into at most. */
@@ -101,14 +101,16 @@ export class MicroBatches {
 
 /**
  * Into how many calls a stage cuts a round of all answers: as many as fit into the time from one step of an answer to its
- * next. A stage with less than half of the time of the average one does not cut it.
+ * next, but not into more than there are stages (or two), because a call of few rows takes almost as long as one of
+ * many, and steps that wait elsewhere make the rest of the round look long. A stage with less than half of the time of the
+ * average one does not cut it.
  * @param stages of a route whose stages are all as long as this one
  */
 export function batchesOf(callMs: readonly number[], awayMs: readonly number[], stages: number): number {
   const call = median(callMs)
   if (awayMs.length === 0 || call <= 0) return 1
   const batches = Math.max(1, Math.round((call + median(awayMs)) / call))
-  return batches <= Math.min(callsMax, 2 * stages) ? batches : 1
+  return batches <= Math.min(callsMax, 2 * stages) ? Math.min(batches, Math.max(2, Math.floor(stages))) : 1
 }
 
 function remember(samples: number[], ms: number): void {

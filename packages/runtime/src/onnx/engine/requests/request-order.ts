@@ -42,16 +42,26 @@ export class RequestOrder<Request extends PlacedRequest> {
     if (index >= 0) this.#waiting.splice(index, 1)
   }
 
+  /** What `next` returns, if it is called now. */
+  peek(): readonly Request[] {
+    return this.#chosen().requests
+  }
+
   /** @returns requests that stay in the order until they are removed: one, or several that are computed together */
   next(): readonly Request[] {
+    const { group, requests } = this.#chosen()
+    if (group !== null) this.#turns.set(group, (this.#turn += 1))
+    return requests
+  }
+
+  #chosen(): { readonly group: string | null; readonly requests: readonly Request[] } {
     const { quick, groups } = this.#ready()
-    if (quick !== null) return [quick]
+    if (quick !== null) return { group: null, requests: [quick] }
     const group = this.#longestWaiting(groups)
     const ready = groups.get(group) ?? []
     const [first] = ready
-    if (first === undefined) return []
-    this.#turns.set(group, (this.#turn += 1))
-    return first.place.kind === 'rows' && first.place.together ? ready : [first]
+    if (first === undefined) return { group: null, requests: [] }
+    return { group, requests: first.place.kind === 'rows' && first.place.together ? ready : [first] }
   }
 
   /** The requests that no other one holds up: a quick one, or those that compute rows, by group. */
