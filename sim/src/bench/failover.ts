@@ -37,7 +37,7 @@ export async function benchFailover(settings: BenchSettings): Promise<BenchRepor
   const samples: Record<string, number[]> = {}
   const notes = [
     'recoveryMs: from the signal to the moment when the repaired route has what it needs and rows flow; stallMs: to the next token, rows that are computed again included',
-    'hotSpareStallSteps: the longest pause behind a kill -9 with --spare, in usual pauses between tokens and without one of them',
+    'hotSpareTakeoverSteps: the pause in which a kill -9 falls with --spare, in usual pauses between tokens and without one of them; hotSpareStallSteps: the longest one behind it, while the lost route is repaired on the same cores',
   ]
   settings.report('starting six processes …')
   const swarm = await startMortalSwarm(
@@ -74,7 +74,9 @@ export async function benchFailover(settings: BenchSettings): Promise<BenchRepor
         add('drainStallMs', leaving.longestMs)
       for (const [stage] of ranges.entries()) {
         spared ??= await openSparedClient(swarm)
-        add('hotSpareStallSteps', await stallStepsWithSpare(swarm, spared.engine, ranges, stage))
+        const { takeover, longest } = await stallStepsWithSpare(swarm, spared.engine, ranges, stage)
+        add('hotSpareTakeoverSteps', takeover)
+        add('hotSpareStallSteps', longest)
       }
       settings.report(`round ${turn + 1} of ${settings.rounds}`)
     }

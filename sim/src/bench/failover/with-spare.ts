@@ -29,14 +29,15 @@ export async function openSparedClient(
 
 /**
  * Kills a stage of the route in use in mid-answer.
- * @returns the longest pause between two tokens behind the kill, in usual pauses and without one of them: what the loss cost
+ * @returns the pause in which the loss falls, and the longest one behind the kill, in usual pauses and without one of them: what
+ * the change of places cost, and what the repair did that follows
  */
 export async function stallStepsWithSpare(
   swarm: MortalSwarm,
   engine: Engine,
   ranges: readonly Range[],
   stage: number,
-): Promise<number> {
+): Promise<{ readonly takeover: number; readonly longest: number }> {
   const present = (await Promise.all(ranges.map((range) => swarm.staff(range, 2)))).flat()
   const timesMs: number[] = []
   let gone: (typeof present)[number] | undefined
@@ -55,5 +56,6 @@ export async function stallStepsWithSpare(
   await gone?.stop('SIGKILL')
   const gapsMs = timesMs.slice(1).map((at, index) => at - timesMs[index]!)
   const usualMs = median(gapsMs.slice(2, killAt - 1))
-  return Math.max(...gapsMs.slice(killAt - 1)) / usualMs - 1
+  const behind = gapsMs.slice(killAt - 1).map((ms) => ms / usualMs - 1)
+  return { takeover: behind[0]!, longest: Math.max(...behind) }
 }

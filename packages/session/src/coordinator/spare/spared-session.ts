@@ -10,8 +10,8 @@ const graceMsMin = 1
 
 /**
  * One generation that two sessions compute, over routes that share as few peers as possible (docs/failover.md). Every call
- * goes to both. The answer is that of the session in use. When that fails, has lost a stage, or takes twice as long as the
- * spare did, the spare's answer is taken and the two change places. The former one repairs its route meanwhile, and catches
+ * goes to both. The answer is that of the session in use. When that fails, has lost a stage, or is later than the
+ * spare by the time of a step, the spare's answer is taken and the two change places. The former one repairs its route meanwhile, and catches
  * up as the new spare. A spare that is lost itself is replaced (`NextSpare`).
  *
  * Both compute the same bits where their peers have one numeric class. Answers that both give are compared: a spare that
@@ -47,6 +47,8 @@ class SparedSession implements HiddenSession {
   #length: number
   #takeovers = 0
   #differed = false
+  /** What the latest call at the session in use took. */
+  #stepMs = 0
   readonly #next: NextSpare
 
   constructor(options: SparedSessionOptions, session: HiddenSession, spare: HiddenSession) {
@@ -122,9 +124,10 @@ class SparedSession implements HiddenSession {
   }
 
   #watchOwn(call: DoubledCall, signal: AbortSignal | undefined): void {
-    const { lane, mine, theirs, answer } = call
+    const { lane, mine, theirs, startMs, answer } = call
     mine.then(
       (rows) => {
+        if (!call.over) this.#stepMs = this.#options.clock.nowMs() - startMs
         call.over = true
         answer.resolve(rows)
       },
@@ -158,7 +161,8 @@ class SparedSession implements HiddenSession {
       (rows) => {
         if (lane.session.repairing === true) late(rows)
         // Two routes that are equally fast differ by less than a step, unless one is lost.
-        if (!call.over) clock.after(Math.max(graceMsMin, clock.nowMs() - startMs), () => late(rows))
+        const graceMs = Math.max(graceMsMin, this.#stepMs, clock.nowMs() - startMs)
+        if (!call.over) clock.after(graceMs, () => late(rows))
       },
       (error: unknown) => {
         if (asShoalError(error).code !== 'cancelled') this.#drop(spareLane, error)
