@@ -249,6 +249,31 @@ test('of two admins that put each other out the one that was made first stays, a
   expect([await connect(amy, founder), await connect(ben, founder)]).toEqual(['admin meets admin', 'revoked'])
 })
 
+test('a junior admin that puts the founder out first is put out by an admin that the root key makes then', async () => {
+  const { clock, peer, founder, invite } = await createWorld()
+  const [amy, bob] = [await peer(null, invite('admin')), await peer(null, invite())]
+  clock.advance(1000)
+  for (const each of [amy, bob]) await connect(each, founder)
+  await amy.admission.layDown({ kind: 'revoke', key: signerOf(founder.privateKey).key })
+  await bob.charter.merge(amy.charter.acts())
+  // Nobody who has heard of it connects to the founder, whose answer therefore does not get around.
+  await founder.admission.layDown({ kind: 'revoke', key: signerOf(amy.privateKey).key })
+  expect([await connect(founder, bob), await connect(bob, founder)]).toEqual([
+    'revoked',
+    expect.stringContaining('revoked'),
+  ])
+  clock.advance(1000)
+  const cleo = await peer(null, invite('admin'))
+  expect(await connect(cleo, founder)).toBe('admin meets admin')
+  await cleo.admission.layDown({ kind: 'revoke', key: signerOf(amy.privateKey).key })
+  expect(await connect(cleo, bob)).toBe('admin meets node')
+  await bob.charter.merge(cleo.charter.acts())
+  expect(await connect(amy, bob)).toBe('revoked')
+  // With the founder's own act, which is the senior one, the founder is back.
+  await bob.charter.merge(founder.charter.acts())
+  expect(await connect(founder, bob)).toBe('admin meets node')
+})
+
 test('an act that no admin has signed ends the channel that brought it, and those before it count', async () => {
   const { peer, founder, invite } = await createWorld()
   const bob = await peer(null, invite())
