@@ -37,7 +37,7 @@ export function isPackedApart({ remote, source: { config } }: Reference, profile
  * Packs a model into the data directory, where `packReference` then finds it.
  * @throws {ShoalError} what packing failed with; `cancelled`; `internal` when the process was ended
  */
-export function packApart(
+export async function packApart(
   { ref }: Reference,
   profile: NumericProfile,
   { dataFolder, onProgress, signal }: PackOptions,
@@ -50,7 +50,7 @@ export function packApart(
   })
   const stop = (): void => void child.kill('SIGKILL')
   signal?.addEventListener('abort', stop)
-  return new Promise<void>((resolve, reject) => {
+  const ended = new Promise<void>((resolve, reject) => {
     let failure: ShoalError | null = null
     child.on('message', (message: FromPackProcess) => {
       if (message.kind === 'progress') onProgress?.(message.progress)
@@ -70,5 +70,10 @@ export function packApart(
     })
     const job: ToPackProcess = { ref, profile, dataFolder }
     child.send(job, () => undefined)
-  }).finally(() => signal?.removeEventListener('abort', stop))
+  })
+  try {
+    await ended
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
 }
