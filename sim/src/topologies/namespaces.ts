@@ -47,9 +47,17 @@ export interface Lab {
 const run = (command: string, ...words: readonly string[]): string =>
   execFileSync(command, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
+/** `ip` and `nft` lie in folders that are not on the PATH of everybody who may use them. */
+function lookWhereAdministratorsDo(): void {
+  const folders = (process.env['PATH'] ?? '').split(':')
+  const further = ['/usr/sbin', '/sbin'].filter((folder) => !folders.includes(folder))
+  process.env['PATH'] = [...folders, ...further].join(':')
+}
+
 /** Why this machine allows no network namespaces; null where it allows them. */
 export function whyNoNamespaces(): string | null {
   if (process.platform !== 'linux') return 'network namespaces are a part of Linux'
+  lookWhereAdministratorsDo()
   const name = `shoal-${process.pid}-probe`
   try {
     run('ip', 'netns', 'add', name)
