@@ -22,9 +22,11 @@ export async function diagnose(
   const words = ['doctor', code, '--quick', '--json', '--data', folder]
   const { peers } = (await commandOn(lab, layout.asker, words)) as Pick<SwarmStatus, 'peers'>
   const { tried = [], path } = peers.find((each) => each.peer === peer) ?? {}
-  const told = tried.map(({ address, outcome }) => `${address}: ${outcome}`).join('; ')
-  say(`doctor says of ${layout.undialled}: ${path?.kind ?? 'not connected'}; ${told}`)
-  return tried.some(({ outcome }) => outcome.startsWith('no answer'))
+  const outcomes = tried.map(({ address, outcome }) => `${address}: ${outcome}`)
+  const told = [path?.why ?? 'not connected', ...outcomes].join('; ')
+  say(`doctor says of ${layout.undialled}: ${path?.kind ?? 'found'}; ${told}`)
+  // Members have knocked at its address in vain, so it tells only the ways through relays.
+  return path?.kind !== 'direct' && /nobody can dial it|no answer|their routers let in/.test(told)
     ? []
     : [`doctor does not say why ${layout.undialled} cannot be dialled`]
 }
