@@ -23,6 +23,8 @@ const programBytes = 200e6
  * answers that begin alike, soon fill the rest.
  */
 const keyValueBytes = 64 * 2 ** 20
+/** When the memory for KV caches is full of rows of closed sessions: what comes after that is growth. */
+const filledAfterMinutes = 6
 const promptTokens = 64
 /** Answers at one time. */
 const atOnce = 4
@@ -105,11 +107,14 @@ function report(settings: BenchSettings, samples: Record<string, number[]>): Ben
   const notes = [
     'ownBytesOverSpan: the most own memory after any minute, less 200 MB and the 64 MiB that the budget has for KV caches, over the weights of the span',
     'the node has packed the model itself in this run; what packing leaves with the allocator is gone when it starts again',
+    `growthAfterMinutes30: since minute ${filledAfterMinutes}, when kept rows have filled the memory for KV caches`,
     'slidingWindowOverBudget: the most own memory of a node whose budget is an eighth of the weights that it streams, less 200 MB, over the budget',
   ]
-  // Buffers and compiled code grow in the first minute under load, whatever follows.
-  const growth = (own.at(-1) ?? Number.NaN) / (own[1] ?? Number.NaN) - 1
-  if (own.length >= 30) samples['growthAfterMinutes30'] = [round(growth)]
+  // Buffers and compiled code grow in the first minutes under load, and rows of closed sessions fill the memory for KV caches.
+  const growthSince = (minute: number): number =>
+    (own.at(-1) ?? Number.NaN) / (own[minute - 1] ?? Number.NaN) - 1
+  const growth = growthSince(2)
+  if (own.length >= 30) samples['growthAfterMinutes30'] = [round(growthSince(filledAfterMinutes))]
   else if (own.length > 2) {
     samples[`growthAfterMinutes${own.length}`] = [round(growth)]
     notes.push('growthAfterMinutes30: --rounds 30 measures it; a round takes a minute')
