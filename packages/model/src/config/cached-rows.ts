@@ -7,22 +7,20 @@ export interface CachedRows {
   readonly size: number
 }
 
-type Cached = Pick<AttentionSpec, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'convolution' | 'latent'>
+type Cached = Pick<AttentionSpec, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'convolution'>
 
 /**
- * What a block keeps of each position: keys, then values. Where heads are made of shared vectors, one row is both. A short
- * convolution keeps its inputs: it needs the last few only, but with one row for each position a session can be cut, handed
- * over and begun with another's rows as with keys and values.
+ * What a block keeps of each position: keys, then values, as its heads have them, also where heads are made of shared vectors.
+ * A short convolution keeps its inputs: it needs the last few only, but with one row for each position a session can be cut,
+ * handed over and begun with another's rows as with keys and values.
  */
 export function cachedRows({
   headCount,
   keyValueHeadCount: heads,
   headSize: size,
   convolution,
-  latent,
 }: Cached): readonly CachedRows[] {
   if (convolution !== undefined) return [{ heads: 1, size: headCount * size }]
-  if (latent !== undefined) return [{ heads, size }]
   return [
     { heads, size },
     { heads, size },

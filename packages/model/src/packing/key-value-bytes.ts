@@ -7,7 +7,7 @@ import type { KeyValueFormat } from './profile.ts'
  * the inputs of short convolutions are float32 in both formats.
  */
 export function keyValueBytesPerPosition(
-  attention: Pick<AttentionSpec, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'convolution' | 'latent'>,
+  attention: Pick<AttentionSpec, 'headCount' | 'keyValueHeadCount' | 'headSize' | 'convolution'>,
   kv: KeyValueFormat,
 ): number {
   const float = Float32Array.BYTES_PER_ELEMENT
