@@ -1,9 +1,24 @@
 import { rmdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { ShoalError } from '@shoal/host'
 import { exitWithParent, keepHeapSmall, lockDirectory } from '@shoal/host/node'
 import { leaveWhenTold } from '../leave-message.ts'
 import type { CommandContext } from './context.ts'
 import type { StartedFlags } from './options.ts'
+
+/**
+ * Runs a serving command. One that is told to stop while it still joins or fetches has done what it was told, so that it
+ * has not failed: a service manager would report a failure otherwise.
+ */
+export async function untilStopped(context: CommandContext, serve: () => Promise<void>): Promise<void> {
+  try {
+    await serve()
+  } catch (error) {
+    const stopped = context.signal.aborted && error instanceof ShoalError && error.code === 'cancelled'
+    if (!stopped) throw error
+    context.logger.info('stopped', { before: 'serving' })
+  }
+}
 
 /** Runs a serving command with the lock of its data directory. With `--exit-with-parent` it ends with its parent. */
 export async function serveInFolder(
@@ -23,7 +38,7 @@ export async function serveInFolder(
   const lock = lockDirectory(context.dataFolder)
   const smallHeap = keepHeapSmall(context.clock)
   try {
-    await serve()
+    await untilStopped(context, serve)
   } finally {
     smallHeap.cancel()
     lock.release()

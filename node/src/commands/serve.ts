@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { untilAborted } from '@shoal/host'
-import { inContext } from '../cli/context.ts'
+import { inContext, type CommandContext } from '../cli/context.ts'
 import { publishSwarm } from '../cli/local-node.ts'
 import { checkEngineFlags, openEngine } from '../cli/open-engine.ts'
 import {
@@ -15,6 +15,7 @@ import type { ApiFlags, CommonFlags, JoinFlags, ModelFlags, PlacementFlags } fro
 import { withMembership } from '../cli/privacy.ts'
 import { createProgressBar } from '../cli/progress.ts'
 import { checkApiFlags, serveApi } from '../cli/serve-api.ts'
+import { untilStopped } from '../cli/serve-in-folder.ts'
 import { createLoadingService } from '../api/service.ts'
 import { loadSwarm } from '../swarm-port.ts'
 
@@ -42,41 +43,45 @@ async function serve(code: string | undefined, given: ServeFlags): Promise<void>
   const flags = withMembership(code, given)
   checkEngineFlags(flags)
   checkApiFlags(flags)
-  await inContext(flags, { logLevel: 'info', logFile: false }, async (context) => {
-    const swarm = await loadSwarm()
-    const service = createLoadingService()
-    const bar = createProgressBar()
-    let withdraw = (): void => undefined
-    const server = await serveApi(context, service, flags)
+  await inContext(flags, { logLevel: 'info', logFile: false }, (context) =>
+    untilStopped(context, () => serveEngine(context, flags)),
+  )
+}
+
+async function serveEngine(context: CommandContext, flags: ServeFlags): Promise<void> {
+  const swarm = await loadSwarm()
+  const service = createLoadingService()
+  const bar = createProgressBar()
+  let withdraw = (): void => undefined
+  const server = await serveApi(context, service, flags)
+  try {
+    context.output.line(`API and dashboard: ${server.url}`)
+    const opened = await openEngine(swarm, context, flags, (progress) => {
+      service.onProgress(progress)
+      bar.update(progress)
+    }).finally(() => bar.stop())
     try {
-      context.output.line(`API and dashboard: ${server.url}`)
-      const opened = await openEngine(swarm, context, flags, (progress) => {
-        service.onProgress(progress)
-        bar.update(progress)
-      }).finally(() => bar.stop())
-      try {
-        service.ready(opened)
-        // The words of invites name no address.
-        withdraw = publishSwarm(
-          context,
-          (flags.join ?? []).filter((each) => each.startsWith('/')),
-        )
-        const { name } = opened.engine.manifest.manifest
-        context.output.line(`serving ${name}`)
-        context.output.event({
-          event: 'ready',
-          api: server.url,
-          model: name,
-          manifest: opened.engine.manifest.id,
-        })
-        await untilAborted(context.signal)
-      } finally {
-        await opened.close()
-      }
+      service.ready(opened)
+      // The words of invites name no address.
+      withdraw = publishSwarm(
+        context,
+        (flags.join ?? []).filter((each) => each.startsWith('/')),
+      )
+      const { name } = opened.engine.manifest.manifest
+      context.output.line(`serving ${name}`)
+      context.output.event({
+        event: 'ready',
+        api: server.url,
+        model: name,
+        manifest: opened.engine.manifest.id,
+      })
+      await untilAborted(context.signal)
     } finally {
-      withdraw()
-      await server.close()
+      await opened.close()
     }
-    context.output.event({ event: 'stopped' })
-  })
+  } finally {
+    withdraw()
+    await server.close()
+  }
+  context.output.event({ event: 'stopped' })
 }
