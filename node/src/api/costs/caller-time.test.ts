@@ -1,5 +1,6 @@
 import { createVirtualClock } from '@shoal/host'
 import { expect, test } from 'vitest'
+import { apiLimits } from '../limits.ts'
 import { CallerTime } from './caller-time.ts'
 
 const share = { msPerSecond: 100, savedMsMost: 200, debtMsMost: 300 }
@@ -51,4 +52,14 @@ test('what has been spent is waited for by the next', async () => {
   clock.advance(2)
   await settled()
   expect(had).toBe(true)
+})
+
+test('requests of one address that wait take less than half of all connections', async () => {
+  const time = new CallerTime(createVirtualClock(), apiLimits.callerTime)
+  time.spent('203.0.113.1', apiLimits.callerTime.savedMsMost)
+  let refused = 0
+  for (let request = 0; request < apiLimits.maxConnections; request += 1)
+    time.take('203.0.113.1', apiLimits.requestMs).catch(() => (refused += 1))
+  await settled()
+  expect(apiLimits.maxConnections - refused).toBeLessThan(apiLimits.maxConnections / 2)
 })
