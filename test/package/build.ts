@@ -19,6 +19,7 @@ const started = {
   'packages/runtime/src/onnx/host/process.ts': 'compute-process',
   'packages/runtime/src/calibration/thread.ts': 'calibration-thread',
   'packages/swarm/src/weights/tokenizer/tokenizer-thread.ts': 'tokenizer-thread',
+  'packages/swarm/src/weights/apart/pack-process.ts': 'pack-process',
   'packages/runtime/src/onnx/engine/read-ahead-thread.ts': 'read-ahead-thread',
   'node/src/shape/links-worker.ts': 'links-worker',
   'node/src/main.ts': 'main',

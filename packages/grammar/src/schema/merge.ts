@@ -15,12 +15,13 @@ const smaller: ReadonlySet<string> = new Set(['maxItems', 'maxLength', 'maximum'
  * @throws {ModelError} `bad-request` where two keywords cannot be merged into one
  */
 export function merge(
-  some: Fields,
-  other: Fields,
+  first: Fields,
+  second: Fields,
   path: string,
   inner: MergeInner,
   work: SchemaWork,
 ): Schema {
+  const [some, other] = [withNullType(first), withNullType(second)]
   work.spend(4 * (sizeOf(some) + sizeOf(other)))
   const merged: Record<string, unknown> = { ...some, ...mergedMembers(some, other, inner) }
   for (const [keyword, value] of Object.entries(other)) {
@@ -47,6 +48,14 @@ export function merge(
     if (some['items'] !== undefined || other['items'] !== undefined)
       throw refused(path, 'prefixItems', "cannot be merged with 'items' of another schema")
   return merged
+}
+
+/** `nullable` (OpenAPI 3.0) widens the type beside it: both accept null only where both types have it. */
+function withNullType({ nullable, ...keywords }: Fields): Fields {
+  const { type } = keywords
+  return nullable === true && type !== undefined
+    ? { ...keywords, type: [...new Set([type, 'null'].flat())] }
+    : keywords
 }
 
 /** Members that a merge copies. */

@@ -74,7 +74,8 @@ test('every text of the grammar of a random schema is valid', () => {
         if (!validate(JSON.parse(text))) expect([text, validate.errors]).toEqual([])
       }
     }),
-    { numRuns: 600 },
+    // The seed gave null for a member that only one of two schemas lets be null.
+    { numRuns: 600, examples: [[2011397291]] },
   )
   expect(kept).toBeGreaterThan(300)
   expect(drawn).toBeGreaterThan(1000)
