@@ -30,7 +30,11 @@ it.skipIf(chromiumPath === null)(
     try {
       const tabs = await Promise.all([lendTab(browser, link), lendTab(browser, link, 'phone')])
       for (const tab of tabs) await tab.says('Serving')
-      for (const tab of tabs) expect(await tab.violations()).toEqual([])
+      for (const tab of tabs) {
+        expect(await tab.violations()).toEqual([])
+        // Threads share memory in such pages only.
+        expect(await tab.page.evaluate(() => crossOriginIsolated)).toBe(true)
+      }
       const swarm = await connect({ model: 'demo', join: [node.address], dataFolder: world.folder('sdk') })
       closing.push(() => swarm.close())
       const computed = (): Promise<number[]> =>

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import type { SwarmStatus } from '@shoal/swarm'
 import type { Lab } from './namespaces.ts'
 
-const program = fileURLToPath(new URL('../bin/shoal.js', import.meta.resolve('shoal/node-process')))
+export const program = fileURLToPath(new URL('../bin/shoal.js', import.meta.resolve('shoal/node-process')))
 const look = fileURLToPath(new URL('./look.ts', import.meta.url))
 const execute = promisify(execFile)
 

@@ -2,7 +2,7 @@ import type { SwarmStatus } from '@shoal/swarm'
 import { sleep } from '@shoal/host'
 import { systemClock } from '@shoal/host/node'
 import { commandOn, statusOn } from './commands.ts'
-import type { Layout } from './layouts.ts'
+import type { Layout } from './layout.ts'
 import type { Lab } from './namespaces.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Layout } from './layouts.ts'
+import type { Layout } from './layout.ts'
 
 /** The way that a pair of machines has to be connected. @param isCut see `Layout.cut` */
 export function pathBetween(

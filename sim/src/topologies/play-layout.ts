@@ -4,12 +4,13 @@ import { systemClock } from '@shoal/host/node'
 import type { GenerateResult, SwarmStatus } from '@shoal/swarm'
 import { startNodeProcess, type NodeProcess, type ReadyEvent } from 'shoal/node-process'
 import { firstDifference } from '../kills/answer.ts'
-import type { Layout, MachinePlan } from './layouts.ts'
+import type { Layout, MachinePlan } from './layout.ts'
 import { pathBetween } from './path-between.ts'
 import { commandOn, statusOn } from './commands.ts'
 import { diagnose, untilMapped } from './diagnose.ts'
 import { countIdle } from './idle.ts'
 import { playGuest } from './play-guest.ts'
+import { deskAddress, playPage } from './play-page.ts'
 import { createLab, type Lab } from './namespaces.ts'
 import { untilNone, within } from './waiting.ts'
 
@@ -72,8 +73,7 @@ export async function playLayout(
     const guest = await startAll(play)
     if (layout.idle === true)
       violations.push(...(await countIdle(play.lab, [...play.running.keys()], idleMs, say)))
-    const asked = layout.guest === undefined ? answer : answerGuest
-    violations.push(...(await asked(play, question, guest)))
+    violations.push(...(await askOver(play, question, guest)))
     const hidden = play.running.get(layout.undialled ?? '')?.ready.peerId
     violations.push(...(await diagnose(play.lab, layout, hidden, [guest, join(folder, 'guest')], say)))
   } catch (error) {
@@ -84,6 +84,13 @@ export async function playLayout(
     play.lab.close()
   }
   return { lines, violations: violations.map((violation) => `${layout.name}: ${violation}`) }
+}
+
+/** Who asks, in this layout. @returns what was wrong */
+function askOver(play: Play, question: Question, code: string): Promise<readonly string[]> {
+  const { lab, layout, folder, say } = play
+  if (layout.page !== undefined) return playPage(lab, code, join(folder, 'desk'), say)
+  return layout.guest === undefined ? answer(play, question, code) : answerGuest(play, question, code)
 }
 
 /** Starts the nodes, and waits until they are connected as they should. @returns an invite of a client */
@@ -217,12 +224,14 @@ async function sleepElsewhere(play: Play, name: string): Promise<readonly string
   ]
 }
 
-function build(lab: Lab, { sites, machines, guest }: Layout): void {
+function build(lab: Lab, { sites, machines, guest, page }: Layout): void {
   for (const [name, site] of Object.entries(sites)) lab.addSite(name, site.address, site)
   for (const { name, at, walled } of machines)
     if (at in sites) lab.addMachine(name, at)
     else lab.addServer(name, at, walled)
-  if (guest !== undefined) lab.addMachine('guest', guest.at)
+  const site = guest?.at ?? page
+  if (site !== undefined) lab.addMachine('guest', site)
+  if (page !== undefined) lab.addServer('desk', deskAddress)
 }
 
 const questionWords = (code: string, { promptIds, maxTokens }: Question): readonly string[] => [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { afterWord, blocksIn, firstState, isOn, memoryChoices } from './lend-state.ts'
+import { afterWord, blocksIn, firstState, isOn, memoryChoices, threadsFor } from './lend-state.ts'
 
 const news = { phase: 'serving', peer: 'p', blocks: [3, 6], sessions: 1, reason: null } as const
 
@@ -45,3 +45,21 @@ test('blocks of an address', () => {
   expect(blocksIn('?blocks=all')).toBeNull()
   expect(blocksIn('')).toBeNull()
 })
+
+test.each<[string, number, boolean, number]>([
+  ['', 8, false, 1],
+  ['?threads=4', 8, false, 1],
+  ['', 1, true, 1],
+  ['', 2, true, 1],
+  ['', 6, true, 3],
+  ['', 64, true, 4],
+  ['?threads=2', 2, true, 2],
+  ['?threads=99', 2, true, 8],
+  ['?threads=0', 4, true, 2],
+  ['?threads=many', 4, true, 2],
+])(
+  'threads of a page with "%s" and %i processors, isolated: %s',
+  (search, processors, isIsolated, threads) => {
+    expect(threadsFor(search, processors, isIsolated)).toBe(threads)
+  },
+)

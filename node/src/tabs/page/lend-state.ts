@@ -3,6 +3,7 @@ import type { TabNews } from '../messages.ts'
 /** What the worker of the page tells it. */
 export type FromWorker =
   | { readonly kind: 'step'; readonly step: 'connecting' | 'fetching' | 'timing' }
+  | { readonly kind: 'engine'; readonly threads: number }
   | { readonly kind: 'news'; readonly news: TabNews; readonly model: string; readonly blockCount: number }
   | { readonly kind: 'work'; readonly rows: number; readonly calls: number; readonly weightBytes: number }
   | { readonly kind: 'over'; readonly reason: string; readonly asked: boolean }
@@ -14,6 +15,7 @@ export type ToWorker =
       readonly token: string
       readonly memoryBytes: number
       readonly blocks: readonly [number, number] | null
+      readonly threads: number
     }
   | { readonly kind: 'stop' }
 
@@ -29,6 +31,7 @@ export interface LendState {
   /** Rows of hidden states that were computed; one is a token's way through the blocks here. */
   readonly rows: number
   readonly weightBytes: number
+  readonly threads: number
   readonly reason: string | null
   /** The tab is in the background. */
   readonly hidden: boolean
@@ -45,6 +48,7 @@ export function firstState(memoryBytes: number): LendState {
     sessions: 0,
     rows: 0,
     weightBytes: 0,
+    threads: 1,
     reason: null,
     hidden: false,
   }
@@ -55,6 +59,8 @@ export function afterWord(state: LendState, word: FromWorker): LendState {
   switch (word.kind) {
     case 'step':
       return { ...state, phase: word.step }
+    case 'engine':
+      return { ...state, threads: word.threads }
     case 'news': {
       const { phase, peer, blocks, sessions, reason } = word.news
       const { model, blockCount } = word
@@ -95,4 +101,19 @@ export function memoryChoices(deviceGiB: number | undefined): {
 export function blocksIn(search: string): readonly [number, number] | null {
   const [, start, end] = /^(\d+):(\d+)$/.exec(new URLSearchParams(search).get('blocks') ?? '') ?? []
   return start === undefined || end === undefined ? null : [Number(start), Number(end)]
+}
+
+/** Threads that a tab computes with at most. */
+const threadsMax = 8
+
+/**
+ * Threads for a tab: half of the processors, and four at most, since the device has other things to do; or the number that
+ * the address asks for, `?threads=2`.
+ * @param isIsolated whether the browser lets threads share memory
+ */
+export function threadsFor(search: string, processors: number, isIsolated: boolean): number {
+  if (!isIsolated) return 1
+  const [asked] = /^[1-9]\d?$/.exec(new URLSearchParams(search).get('threads') ?? '') ?? []
+  if (asked !== undefined) return Math.min(Number(asked), threadsMax)
+  return Math.max(1, Math.min(Math.ceil(processors / 2), 4))
 }

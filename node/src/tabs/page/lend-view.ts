@@ -69,6 +69,7 @@ function figures(state: LendState): TemplateResult | typeof nothing {
     ['Blocks', blocks === null ? 'none' : `${blocks[0]} to ${blocks[1] - 1} of ${blockCount}`],
     ['Tokens computed', String(state.rows)],
     ['Answers now', String(state.sessions)],
+    ['Threads', String(state.threads)],
     ['Weights', sizeText(state.weightBytes)],
     ['Peer', state.peer?.slice(-7) ?? 'none yet'],
   ]

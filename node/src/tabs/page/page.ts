@@ -5,6 +5,7 @@ import {
   firstState,
   isOn,
   memoryChoices,
+  threadsFor,
   type FromWorker,
   type LendState,
   type ToWorker,
@@ -52,7 +53,9 @@ function start(): void {
     show({ ...state, phase: 'failed', reason: message || 'the worker of this page did not start' })
     ended()
   })
-  tell({ kind: 'start', token, memoryBytes: state.memoryBytes, blocks: blocksIn(location.search) })
+  const threads = threadsFor(location.search, navigator.hardwareConcurrency, crossOriginIsolated)
+  const { memoryBytes } = state
+  tell({ kind: 'start', token, memoryBytes, blocks: blocksIn(location.search), threads })
   void stayAwake()
 }
 
@@ -85,5 +88,11 @@ async function stayAwake(): Promise<void> {
 document.addEventListener('visibilitychange', () => {
   show({ ...state, hidden: document.visibilityState === 'hidden' })
   if (isOn(state)) void stayAwake()
+})
+// A page that the browser keeps for "back" would hold its connection and compute nothing.
+addEventListener('pagehide', () => {
+  if (!isOn(state)) return
+  ended()
+  show(afterWord(state, { kind: 'over', reason: 'the page was left', asked: false }))
 })
 show(state)

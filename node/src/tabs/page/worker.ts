@@ -18,9 +18,6 @@ import { workerClock, nextTurn } from './worker-clock.ts'
 /** The node is the one whose page this is: its frames are as large as it says. */
 const bounds = { bytesMax: 2 ** 30, headBytesMax: 2 ** 28 }
 
-/** A module uses this many threads. More need shared memory, which browsers give to isolated pages only. */
-const threads = 1
-
 const post = (word: FromWorker): void => postMessage(word)
 
 /** Serves for a tab until the socket closes. */
@@ -28,6 +25,7 @@ class Lending {
   readonly #token: string
   readonly #memoryBytes: number
   readonly #blocks: readonly [number, number] | null
+  readonly #threads: number
   #socket: WebSocket | null = null
   #take: ((request: CallRequest) => void) | null = null
   #manifest: Manifest | null = null
@@ -38,10 +36,11 @@ class Lending {
   /** Rows of calls that are under way. */
   readonly #under = new Map<number, number>()
 
-  constructor({ token, memoryBytes, blocks }: Extract<ToWorker, { kind: 'start' }>) {
+  constructor({ token, memoryBytes, blocks, threads }: Extract<ToWorker, { kind: 'start' }>) {
     this.#token = token
     this.#memoryBytes = memoryBytes
     this.#blocks = blocks
+    this.#threads = threads
   }
 
   start(): void {
@@ -120,10 +119,12 @@ class Lending {
     const { default: createModule } = (await import(/* @vite-ignore */ script)) as {
       default: CreateOrtModule
     }
+    const threads = this.#threads
     const module = await createModule({
       numThreads: threads,
       locateFile: () => '/lend/files/onnxruntime.wasm',
     })
+    post({ kind: 'engine', threads })
     post({ kind: 'step', step: 'timing' })
     const runtime = wasmRuntime(module, wasmVersion, threads)
     const speed = timeBlock(workerClock, manifest, runtime)

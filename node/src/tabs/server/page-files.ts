@@ -34,6 +34,16 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/**
+ * Browsers share memory between the threads of a page only where no page of another origin can be in its process. They heed
+ * this on HTTPS and on localhost.
+ */
+const isolation = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+  'cross-origin-resource-policy': 'same-origin',
+}
+
 /** Null for a name that is no file of the page. */
 export async function lendFile(name: string): Promise<Response | null> {
   const kind = /^[a-z-]+\.(html|css|js|mjs|wasm)$/.exec(name)?.[1]
@@ -47,6 +57,7 @@ export async function lendFile(name: string): Promise<Response | null> {
       'cache-control': kind === 'wasm' ? 'private, max-age=86400' : 'no-cache',
       'referrer-policy': 'no-referrer',
       'content-security-policy': policy,
+      ...isolation,
     },
   })
 }

@@ -25,9 +25,9 @@ export interface PageInProcess {
 const bounds = { bytesMax: 2 ** 26, headBytesMax: 2 ** 16 }
 
 /** @param clock of the host that watches the page */
-export async function createPageInProcess(clock: Clock = systemClock): Promise<PageInProcess> {
-  const module = await createModule({ numThreads: 1 })
-  const runtime = wasmRuntime(module, wasmVersion, 1)
+export async function createPageInProcess(clock: Clock = systemClock, threads = 1): Promise<PageInProcess> {
+  const module = await createModule({ numThreads: threads })
+  const runtime = wasmRuntime(module, wasmVersion, threads)
   const ended = new AbortController()
   const end = (error: ShoalError): void => ended.abort(error)
   const page: PageInProcess = {

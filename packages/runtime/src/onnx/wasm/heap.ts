@@ -20,6 +20,11 @@ export interface Scratch {
 export interface Heap {
   readonly module: OrtModule
   word(at: number): number
+  /**
+   * Renews the views of the heap. Another thread of the module may have made it grow, and only functions of the module that
+   * read or write it look for that.
+   */
+  renewViews(scratch: Scratch): void
   during<Result>(call: (scratch: Scratch) => Result): Result
   /** @throws {ShoalError} `compute-failed` unless `status` is 0 */
   check(status: number, what: string): void
@@ -48,6 +53,7 @@ export function createHeap(module: OrtModule): Heap {
   return {
     module,
     word,
+    renewViews: (scratch) => module.stringToUTF8('', scratch.words([0]), 1),
     fail,
     check(status, what) {
       if (status !== 0) fail(what)

@@ -108,6 +108,7 @@ function runSession(
     results,
     0,
   )
+  heap.renewViews(scratch)
   heap.check(status, 'computing failed')
   const found = outputs.map((_, index) => heap.word(results + index * wordBytes))
   for (const tensor of found) scratch.later(() => module._OrtReleaseTensor(tensor))

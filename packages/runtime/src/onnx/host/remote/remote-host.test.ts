@@ -61,6 +61,20 @@ test('a page computes what a thread does, in a class of its own, and the same bi
   )
 })
 
+test('a page with two threads computes the same bits as one with one', async () => {
+  const [one, two] = [
+    await open(await createPageInProcess()),
+    await open(await createPageInProcess(undefined, 2)),
+  ]
+  for (const [from, count] of [
+    [0, 20],
+    [20, 1],
+  ] as const)
+    expect(await two.runner.forward('s', from, rows(count, 3))).toEqual(
+      await one.runner.forward('s', from, rows(count, 3)),
+    )
+})
+
 test('a closed page fails its calls with not-ready, and its device loads nothing more', async () => {
   const page = await createPageInProcess()
   const { device, runner } = await open(page)
