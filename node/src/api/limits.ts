@@ -5,11 +5,12 @@ export const apiLimits = {
   /** All bodies that are being received: four of the longest, or sixteen prompts of the longest context. */
   maxBodiesBytes: 16 * 1024 * 1024,
   /**
-   * What requests of one address may take of the event loop in a second, by the estimates below: 66 small ones, or 6 MiB of
-   * bodies. 660 small ones may come at once. What is too much waits, for some 3 s at most: 200 small ones, far fewer than
-   * `maxConnections`, since a request that waits keeps its connection and would shut others out.
+   * What requests of one address may take of the event loop in a second, by the estimates below: 133 small ones, or 12 MiB of
+   * bodies. 2,000 small ones may come at once: a batch of a program on this machine. What is too much waits, for some 1.5 s at
+   * most: 200 small ones, far fewer than `maxConnections`, since a request that waits keeps its connection and would shut
+   * others out.
    */
-  callerTime: { msPerSecond: 100, savedMsMost: 1000, debtMsMost: 300 },
+  callerTime: { msPerSecond: 200, savedMsMost: 3000, debtMsMost: 300 },
   /** A request that is refused at once takes some 1.5 ms, with its connection. */
   requestMs: 1.5,
   /** Receiving and parsing 1 MiB of JSON, and collecting what is left of it. */
