@@ -116,3 +116,13 @@ test('calibrated weights without inputs are refused: they come from peers', () =
   )
   expect(chooseQuantiser(parseFormat('int8:128'), 'calibrated', undefined)).toBeTypeOf('function')
 })
+
+test('refined codes change the outputs less than those of feedback alone', () => {
+  const sums = sumsOf(200)
+  const feedback = sums.map(groupFeedback)
+  const fedBack = rounded((values, columns_, _, weight, scale) =>
+    quantiseCalibrated(values, columns_, feedback, weight, scale),
+  )
+  const refined = rounded(chooseQuantiser(parseFormat('int4:128'), 'calibrated', sums))
+  expect(outputError(refined)).toBeLessThan(outputError(fedBack))
+})

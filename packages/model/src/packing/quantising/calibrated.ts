@@ -16,6 +16,8 @@ export interface GroupFeedback {
   readonly factors: Float32Array
   /** What the square of an error at a column counts when the scale of a block is chosen; 1 on average. */
   readonly importance: Float32Array
+  /** The damped sums, `[128, 128]`; null where there were no inputs. */
+  readonly sums: Float64Array | null
 }
 
 /**
@@ -36,7 +38,7 @@ export function groupFeedback(sums: Float64Array): GroupFeedback {
   for (let i = 0; i < size; i++)
     for (let j = i + 1; j < size; j++)
       factors[i * size + j] = (lower[j * size + i] as number) / (lower[i * size + i] as number)
-  return { factors, importance: importanceOf(diagonal) }
+  return { factors, importance: importanceOf(diagonal), sums: live.length === 0 ? null : damped }
 }
 
 /** A column without inputs (padding, say) counts nothing, unless there are no inputs at all. */

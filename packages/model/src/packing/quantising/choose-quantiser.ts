@@ -3,6 +3,7 @@ import type { MatrixFormat } from '../matrix-format.ts'
 import type { Rounding } from '../profile.ts'
 import { groupFeedback, quantiseCalibrated, type InputSums } from './calibrated.ts'
 import { quantiseLeastError } from './least-error.ts'
+import { refineRows } from './refine-rows.ts'
 import { quantiseInt4, quantiseInt8 } from './quantise.ts'
 
 /** Rounds whole rows; the arguments are those of {@link quantiseInt4}. */
@@ -26,5 +27,9 @@ export function chooseQuantiser(
       'calibrated weights are those of the peer that packed them, and come from peers only; use --weights int4:128 to pack them anywhere',
     )
   const feedback = sums.map(groupFeedback)
-  return (values, columns, _, weight, scale) => quantiseCalibrated(values, columns, feedback, weight, scale)
+  return (values, columns, _, weight, scale) => {
+    const fault = quantiseCalibrated(values, columns, feedback, weight, scale)
+    if (fault < 0) refineRows(values, columns, feedback, weight, scale)
+    return fault
+  }
 }

@@ -1,10 +1,14 @@
 import { seededRandom } from '@shoal/host'
 import type { Engine } from '../../types.ts'
 
-/** Texts that the model writes, and as many of random tokens, which keep it good far from its own text. */
-const textsOfEach = 10
-/** Together some 5,000 tokens: half as many give nearly the same weights (docs/numerics.md). */
+/** Texts that the model writes: with a third of them, or as many random ones, the weights are worse (docs/numerics.md). */
+const ownTexts = 30
+/** Texts of random tokens, which keep the model good far from its own text. */
+const randomTexts = 10
+/** Together some 10,000 tokens. */
 const textTokens = 256
+/** Texts that are written at once: they share the reading of the weights. */
+const textsAtOnce = 10
 
 /** Token ids of the texts with whose activations weights are calibrated, the same each time on machines of one numeric class. */
 export async function calibrationTexts(
@@ -16,14 +20,18 @@ export async function calibrationTexts(
   const tokens = Math.min(textTokens, contextLength)
   const start = (await firstOfChat(engine)) ?? bosTokenId ?? 0
   const texts: (readonly number[])[] = []
-  for (let index = 0; index < textsOfEach; index += 1) {
-    texts.push(await write(engine, start, tokens, index, signal))
-    onText(index + 1, textsOfEach)
+  while (texts.length < ownTexts) {
+    const from = texts.length
+    const together = Array.from({ length: Math.min(textsAtOnce, ownTexts - from) }, (_, index) =>
+      write(engine, start, tokens, from + index, signal),
+    )
+    texts.push(...(await Promise.all(together)))
+    onText(texts.length, ownTexts)
   }
   const random = seededRandom(1)
   const randomText = (): number[] =>
     Array.from({ length: tokens }, () => Math.floor(random.unit() * vocabularySize))
-  return [...texts, ...Array.from({ length: textsOfEach }, randomText)]
+  return [...texts, ...Array.from({ length: randomTexts }, randomText)]
 }
 
 /** The token with which chats begin; null for a model that does not chat. */
