@@ -152,6 +152,8 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
       const license = (await reference.source.license?.(signal)) ?? null
       output.line(`licence, as the model names it: ${license ?? 'none'}`)
       output.line(`files beside the weights: ${files.map(({ file }) => file).join(', ') || 'none'}`)
+      if (!tokenizerFiles.some((file) => assets.has(file)))
+        output.line('no tokenizer: token ids go in and come out (--prompt-ids), and no text')
       output.result({
         name,
         config,
@@ -170,6 +172,9 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
     }
   })
 }
+
+/** One of them makes text of a model's tokens. */
+const tokenizerFiles = ['tokenizer.json', 'tokenizer.model', 'vocab.json']
 
 const discard: PackSink = { write: () => Promise.resolve() }
 

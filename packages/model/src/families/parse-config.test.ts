@@ -206,7 +206,7 @@ test('the end tokens of generation_config.json and of config.json all end a gene
 
 test.each<[string, object, RegExp]>([
   ['family', { model_type: 'mamba' }, /model_type "mamba".*llama, ministral3, mistral/],
-  ['no family', { model_type: undefined }, /model_type missing/],
+  ['no family', { model_type: undefined }, /there is no model_type/],
   ['activation', { hidden_act: 'gelu' }, /hidden_act is "gelu"/],
   ['mistral with bias', { model_type: 'mistral', attention_bias: true }, /attention_bias is true/],
   ['unknown scaling', { rope_scaling: { rope_type: 'mrope', factor: 4 } }, /rope type "mrope"/],
@@ -274,5 +274,5 @@ test.each<[string, object, RegExp]>([
 
 test('what is not an object is refused', () => {
   for (const value of [null, 1, 'llama', []]) expect(() => parseConfig(value)).toThrow(/not a JSON object/)
-  expect(() => parseConfig(Object.create(llama))).toThrow(/model_type missing/)
+  expect(() => parseConfig(Object.create(llama))).toThrow(/there is no model_type/)
 })

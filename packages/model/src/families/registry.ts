@@ -75,6 +75,11 @@ export const familyNames: readonly string[] = families.map(({ name }) => name)
 export function familyNamed(name: unknown, what = 'model family'): Family {
   const family = families.find((one) => one.name === name)
   if (family === undefined) {
+    if (name === undefined || name === null)
+      throw new ModelError(
+        'unsupported-model',
+        `there is no ${what}, which says how the weights are used; these are supported: ${familyNames.join(', ')}`,
+      )
     const need = missingPart(name)
     throw new ModelError(
       'unsupported-model',

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path'
 import { ModelError } from '../error.ts'
 import { isAssetName } from '../manifest/assets.ts'
 import { handleReader, isNoEntry } from './file-reader.ts'
+import { otherFormat, refusePointer } from './other-formats.ts'
 import type { ModelFiles, RangeReader } from './range-reader.ts'
 
 /**
@@ -71,11 +72,13 @@ async function refuseOthers(path: string, folder: string): Promise<void> {
       `${path} is a file; give a .gguf file, or the folder that holds config.json and the safetensors files`,
     )
   if ((await statOrNull(join(folder, 'config.json'))) !== null) return
-  const [gguf] = (await readdir(folder)).filter(isGgufName)
+  const fileNames = await readdir(folder)
+  const gguf = fileNames.find(isGgufName)
+  const format = otherFormat(fileNames)
   throw new ModelError(
     'not-found',
     gguf === undefined
-      ? `${path} has no config.json: not a model in Hugging Face layout`
+      ? `${path} has no config.json: ${format ?? 'not a model in Hugging Face layout'}`
       : `${path} has no config.json; to use the GGUF file that it holds, name the file: ${join(path, gguf)}`,
   )
 }
@@ -90,8 +93,14 @@ async function openReader(
   if ((await statOrNull(path))?.isFile() !== true) return null
   if (isAssetName(fileName)) await refuseOutsideLink(folder, fileName)
   const handle = await open(path, 'r')
-  const { size } = await handle.stat()
-  return { handle, reader: handleReader(handle, size, fileName) }
+  try {
+    const reader = handleReader(handle, (await handle.stat()).size, fileName)
+    await refusePointer(reader, fileName)
+    return { handle, reader }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
 }
 
 /**

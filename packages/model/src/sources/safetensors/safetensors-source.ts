@@ -2,6 +2,7 @@ import { ModelError } from '../../error.ts'
 import { asObject, fieldOf, parseJson, show } from '../../json-fields.ts'
 import { limits } from '../../limits.ts'
 import { readLocatedBytes, readLocatedRows, type LocatedTensor } from '../located-tensor.ts'
+import { otherFormat } from '../other-formats.ts'
 import { readWhole, type ModelFiles, type RangeReader } from '../range-reader.ts'
 import { floatTypes, type CodeType } from '../stored-types.ts'
 import type { TensorSource } from '../tensor-source.ts'
@@ -43,7 +44,7 @@ export async function openSafetensors(
   const index = await files.open(indexName)
   const shardOf = index === null ? null : await readIndex(index)
   if (shardOf === null && (await files.open('model.safetensors')) === null)
-    throw new ModelError('not-found', `${files.name} has neither model.safetensors nor ${indexName}`)
+    throw new ModelError('not-found', await withoutWeights(files))
   const shard = shardsOf(files)
   const find = async (name: string, signal?: AbortSignal): Promise<FoundTensor> => {
     const fileName = shardOf === null ? 'model.safetensors' : shardOf.get(name)
@@ -78,6 +79,11 @@ export async function openSafetensors(
       return readLocatedRows(tensor, reader, rowStart, rowEnd, signal)
     },
   }
+}
+
+async function withoutWeights(files: ModelFiles): Promise<string> {
+  const format = otherFormat(await files.list())
+  return `${files.name} has neither model.safetensors nor ${indexName}${format === null ? '' : `: ${format}`}`
 }
 
 /** Concurrent look-ups share one reading of a header; a failed one (aborted, say) is not remembered. */
