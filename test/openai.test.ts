@@ -8,7 +8,7 @@ import { testResponses } from './clients/responses.ts'
 import { expectTripText, tripSchema, tripTemperature } from './clients/trip.ts'
 import { createWorld, type Up } from './harness.ts'
 
-/** Stock clients against the API of a real node. */
+/** Stock clients against the API of a real node, which holds a third of the blocks; two other processes hold the rest. */
 const world = createWorld()
 const pageOrigin = 'https://chat.example'
 let node: Up
@@ -16,7 +16,11 @@ let client: OpenAI
 
 beforeAll(async () => {
   const options = ['--draft', 'demo-draft', '--api-origins', pageOrigin, '--api', '127.0.0.1:0']
-  node = await world.up(['--model', 'demo', ...options, '--data', world.folder('node')])
+  node = await world.up(['--model', 'demo', '--blocks', '0:2', ...options, '--data', world.folder('node')])
+  const others = ['2:4', '4:6'].map((blocks) =>
+    world.up(['--join', node.address, '--blocks', blocks, '--data', world.folder(blocks.replace(':', '-'))]),
+  )
+  await Promise.all(others)
   client = new OpenAI({ baseURL: `${node.ready.api}/v1`, apiKey: 'none', maxRetries: 0 })
   // The API answers 503 model_loading until embedding and head are there; the client's own retries wait for it.
   await client.models.list({ maxRetries: 20 })
