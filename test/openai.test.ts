@@ -1,6 +1,7 @@
 import OpenAI, { APIError } from 'openai'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { testAnthropic } from './clients/anthropic.ts'
+import { testCurl } from './clients/curl.ts'
 import { demoAnswer, demoQuestion } from './clients/demo.ts'
 import { testFrameworks } from './clients/frameworks.ts'
 import { testOllama } from './clients/ollama.ts'
@@ -43,6 +44,7 @@ test('the draft model of a node proposes the tokens of its API, and pages that i
   expect(Number(/^shoal_accepted_tokens_total (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(0)
 })
 testAnthropic(api)
+testCurl(api)
 testOllama(api)
 testResponses(api)
 testFrameworks(api)
