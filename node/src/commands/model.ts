@@ -25,7 +25,7 @@ import { inContext } from '../cli/context.ts'
 import { addCommonOptions, addExamples, weightsHelp, type CommonFlags } from '../cli/options.ts'
 import { parseWhole } from '../cli/parse.ts'
 import { createProgressBar } from '../cli/progress.ts'
-import { loadSwarm } from '../swarm-port.ts'
+import { loadSwarm, type Reference } from '../swarm-port.ts'
 
 interface ProfileFlags extends CommonFlags {
   readonly weights?: string
@@ -152,8 +152,8 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
       const license = (await reference.source.license?.(signal)) ?? null
       output.line(`licence, as the model names it: ${license ?? 'none'}`)
       output.line(`files beside the weights: ${files.map(({ file }) => file).join(', ') || 'none'}`)
-      if (!tokenizerFiles.some((file) => assets.has(file)))
-        output.line('no tokenizer: token ids go in and come out (--prompt-ids), and no text')
+      const faults = await faultsOf(reference)
+      for (const line of shortcomings(assets, faults)) output.line(line)
       output.result({
         name,
         config,
@@ -166,11 +166,26 @@ async function inspect(ref: string, flags: ProfileFlags): Promise<void> {
         license,
         units,
         files,
+        faults,
       })
     } finally {
       await reference.source.close()
     }
   })
+}
+
+/** What keeps a local model's weights from being read. On a hub each file would cost a request. */
+async function faultsOf({ remote, source }: Reference): Promise<readonly string[]> {
+  return remote ? [] : ((await source.weightFaults?.()) ?? [])
+}
+
+/** What a model lacks, a line each. */
+function shortcomings(assets: ReadonlyMap<string, unknown>, faults: readonly string[]): string[] {
+  const hasTokenizer = tokenizerFiles.some((file) => assets.has(file))
+  return [
+    ...(hasTokenizer ? [] : ['no tokenizer: token ids go in and come out (--prompt-ids), and no text']),
+    ...faults.map((fault) => `the model cannot be run as it is: ${fault}`),
+  ]
 }
 
 /** One of them makes text of a model's tokens. */

@@ -54,6 +54,23 @@ test('yarn leaves pairs that turn often, slows those that do not by the factor, 
   expect(ropeTables({ rope, headSize: 8 }, 64)(1).cosines).toEqual(Float32Array.of(2, 2, 2, 2))
 })
 
+test('yarn with equal betas, as Kimi K2 has them, blends no pair: those up to the one that turns once stay', () => {
+  const scaling = {
+    type: 'yarn',
+    factor: 32,
+    attentionFactor: 1,
+    betaFast: 1,
+    betaSlow: 1,
+    originalContextLength: 4096,
+    truncate: true,
+  } as const
+  const own = inverseFrequencies({ theta: 50_000, scaling: null }, 64)
+  // Pair 64·ln(4096/2π)/(2·ln 50,000) = 19.17 turns once.
+  expect([...inverseFrequencies({ theta: 50_000, scaling }, 64)]).toEqual(
+    [...own].map((frequency, pair) => (pair <= 19 ? frequency : frequency / 32)),
+  )
+})
+
 test('tables hold cosine and sine of position times frequency', () => {
   const { cosines, sines } = ropeTables({ rope: plain, headSize: 4 }, 64)(3)
   expect([...cosines]).toEqual(

@@ -37,8 +37,9 @@ export function checkYarn(object: JsonObject): YarnScaling {
   const number = (key: string, min: number): number =>
     checkNumber(fieldOf(object, key), `rope scaling ${key}`, min, 1e6)
   const [betaFast, betaSlow] = [number('betaFast', 1e-6), number('betaSlow', 1e-6)]
-  if (betaFast <= betaSlow)
-    throw new ModelError('bad-model', `yarn: beta_fast ${betaFast} must exceed beta_slow, ${betaSlow}`)
+  // Equal ones (Kimi K2) blend the pairs between two neighbours only.
+  if (betaFast < betaSlow)
+    throw new ModelError('bad-model', `yarn: beta_fast ${betaFast} is less than beta_slow, ${betaSlow}`)
   return {
     type: 'yarn',
     factor: number('factor', 1),

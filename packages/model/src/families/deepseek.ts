@@ -56,7 +56,15 @@ export const deepseekV2: Family = familyOf('deepseek_v2', (json) => {
 })
 
 /** DeepSeek-V3 and R1 (`DeepseekV3ForCausalLM`): experts are weighted by sigmoids, and chosen with a correction. */
-export const deepseekV3: Family = familyOf('deepseek_v3', (json) => {
+export const deepseekV3: Family = familyOf('deepseek_v3', correctedSigmoids)
+
+/**
+ * Kimi K2: `DeepseekV3ForCausalLM` under another name, so that programs can tell the two apart (its makers'
+ * `deploy_guidance.md`). Its configs become those of `deepseek_v3`.
+ */
+export const kimiK2: Family = { ...deepseekV3, name: 'kimi_k2' }
+
+function correctedSigmoids(json: JsonObject): Routing {
   const method = fieldOf(json, 'topk_method') ?? 'noaux_tc'
   if (method !== 'noaux_tc') throw refused('deepseek_v3', 'topk_method', method)
   const scoring = fieldOf(json, 'scoring_func') ?? 'sigmoid'
@@ -64,7 +72,7 @@ export const deepseekV3: Family = familyOf('deepseek_v3', (json) => {
   const interleaved = fieldOf(json, 'rope_interleave') ?? true
   if (interleaved !== true) throw refused('deepseek_v3', 'rope_interleave', interleaved)
   return { scores: 'sigmoid', corrected: true }
-})
+}
 
 function refused(family: string, key: string, value: unknown): ModelError {
   return new ModelError(

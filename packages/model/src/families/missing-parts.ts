@@ -1,5 +1,4 @@
 const linear = 'linear attention (gated delta networks)'
-const latent = 'latent attention (MLA) and experts in groups'
 const spaces = 'state-space blocks'
 
 /** What published families need that no graph computes in a canonical form: a refusal names it. */
@@ -12,7 +11,6 @@ const missingParts: Readonly<Record<string, string>> = {
   glm4_moe: 'experts in groups',
   granitemoehybrid: spaces,
   jamba: spaces,
-  kimi_k2: latent,
   kimi_linear: linear,
   lfm2_moe: 'short convolutions beside experts',
   llama4: 'chunked attention and experts that scale their inputs',

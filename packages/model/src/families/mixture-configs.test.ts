@@ -101,6 +101,26 @@ test('DeepSeek-V3 has latent attention and experts in groups', () => {
   expect(scoreDivisor).toBeCloseTo(Math.sqrt(24) / (0.1 * Math.log(40) + 1) ** 2, 6)
 })
 
+test('Kimi K2 is DeepSeek-V3 under another name, with one group of experts and YaRN that does not blend', () => {
+  const scaling = {
+    type: 'yarn',
+    factor: 32,
+    beta_fast: 1,
+    beta_slow: 1,
+    mscale: 1,
+    mscale_all_dim: 1,
+    original_max_position_embeddings: 64,
+  }
+  const kimi = { ...deepseek, n_group: 1, topk_group: 1, routed_scaling_factor: 2.827, rope_scaling: scaling }
+  const config = parseConfig({ ...kimi, model_type: 'kimi_k2' })
+  expect(config).toEqual(parseConfig(kimi))
+  expect(config).toMatchObject({
+    family: 'deepseek_v3',
+    rope: { scaling: { betaFast: 1, betaSlow: 1 } },
+    experts: { grouped: { ...grouped, groups: 1, activeGroups: 1, scale: 2.827 } },
+  })
+})
+
 test('DeepSeek-V2-Lite has queries of the residual stream and one group of experts', () => {
   const lite = { q_lora_rank: null, topk_method: 'greedy', norm_topk_prob: false, scoring_func: 'softmax' }
   expect(parseConfig({ ...deepseek, ...lite, model_type: 'deepseek_v2' })).toMatchObject({

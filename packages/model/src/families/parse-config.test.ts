@@ -260,8 +260,8 @@ test.each<[string, object, RegExp]>([
   ],
   [
     'yarn upside down',
-    { rope_scaling: { type: 'yarn', factor: 4, beta_fast: 1, beta_slow: 1 } },
-    /beta_fast 1 must exceed/,
+    { rope_scaling: { type: 'yarn', factor: 4, beta_fast: 1, beta_slow: 2 } },
+    /beta_fast 1 is less than/,
   ],
   ['yarn without a factor', { rope_scaling: { type: 'yarn' } }, /factor must be a number/],
   ['negative end token', { eos_token_id: -1 }, /special token id/],

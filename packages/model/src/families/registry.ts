@@ -5,7 +5,7 @@ import { show } from '../json-fields.ts'
 import { arcee } from './arcee.ts'
 import { cohere } from './cohere/cohere.ts'
 import { cohere2 } from './cohere/cohere2.ts'
-import { deepseekV2, deepseekV3 } from './deepseek.ts'
+import { deepseekV2, deepseekV3, kimiK2 } from './deepseek.ts'
 import { ernie } from './ernie.ts'
 import { exaone4 } from './exaone4.ts'
 import type { Family } from './family.ts'
@@ -49,6 +49,7 @@ const families: readonly Family[] = [
   gptOss,
   granite,
   hunyuan,
+  kimiK2,
   lfm2,
   llama,
   ministral3,

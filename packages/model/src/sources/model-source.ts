@@ -16,7 +16,7 @@ import {
 } from '../config/stored-quantisation.ts'
 import { checkpointTensors } from './safetensors/checkpoint-tensors.ts'
 import { float8Tensors } from './safetensors/float8-tensors.ts'
-import { openSafetensors } from './safetensors/safetensors-source.ts'
+import { openSafetensors, weightFaults } from './safetensors/safetensors-source.ts'
 import { stackedExperts } from './safetensors/stacked-experts.ts'
 import type { TensorSource } from './tensor-source.ts'
 
@@ -31,6 +31,8 @@ export interface ModelSource {
   readonly preferredWeights: string | null
   /** The licence that the model card or the file names; null when it names none. Absent where nothing could name one. */
   license?(signal?: AbortSignal): Promise<string | null>
+  /** What keeps the files of the weights from being read, a sentence each; opens all of them. Absent where it is known at once. */
+  weightFaults?(): Promise<readonly string[]>
   close(): Promise<void>
 }
 
@@ -65,15 +67,17 @@ async function open(files: ModelFiles, signal?: AbortSignal): Promise<ModelSourc
   )
   const quantisation =
     ofOptimizer ?? readStoredQuantisation(languageModelOf(asObject(configJson, 'config.json')))
+  const stored = await openSafetensors(files)
   return {
     name: files.name,
     config: withEndToken(config, assets),
     assets,
-    tensors: checkpointTensors(storedTensors(await openSafetensors(files), config, quantisation), {
+    tensors: checkpointTensors(storedTensors(stored, config, quantisation), {
       multimodal: isMultimodal(asObject(configJson, 'config.json')),
       normsLessOne: familyNamed(config.family).checkpoint.normsLessOne,
     }),
     preferredWeights: quantisation?.kind === 'mxfp4' ? weightsThatKeepMxfp4 : null,
+    weightFaults: () => weightFaults(files, stored.fileNames),
     license: (given) => licenseOfCard(files, given),
     close: () => files.close(),
   }

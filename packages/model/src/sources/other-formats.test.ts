@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { openFolder, openGgufFile } from './model-folder.ts'
 import { otherFormat } from './other-formats.ts'
-import { openSafetensors } from './safetensors/safetensors-source.ts'
+import { openSafetensors, weightFaults } from './safetensors/safetensors-source.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'shoal-formats-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -42,6 +42,27 @@ test.each<[string, Readonly<Record<string, string>>, string]>([
   const withConfig = await openFolder(folderOf(`${name}-config`, { ...files, 'config.json': '{}' }))
   await expect(openSafetensors(withConfig)).rejects.toThrow(words)
   await withConfig.close()
+})
+
+test('files that an index names and that cannot be read are named', async () => {
+  const index = {
+    weight_map: { a: '1.safetensors', b: '2.safetensors', c: '3.safetensors', d: '2.safetensors' },
+  }
+  const files = await openFolder(
+    folderOf('shards', {
+      'config.json': '{}',
+      'model.safetensors.index.json': JSON.stringify(index),
+      '1.safetensors': 'x'.repeat(64),
+      '3.safetensors': pointer,
+    }),
+  )
+  const { fileNames } = await openSafetensors(files)
+  expect(await weightFaults(files, fileNames)).toEqual([
+    '1 of 3 files that the index names are absent: 2.safetensors',
+    expect.stringMatching(/^3\.safetensors is a pointer/) as unknown,
+  ])
+  expect(await weightFaults(files, ['1.safetensors'])).toEqual([])
+  await files.close()
 })
 
 test('files that tell nothing are not named', () => {

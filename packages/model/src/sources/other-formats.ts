@@ -15,7 +15,7 @@ export async function refusePointer(reader: RangeReader, fileName: string): Prom
   if (start !== pointerStart) return
   throw new ModelError(
     'bad-model',
-    `${fileName} is a pointer of Git LFS and not the file itself: 'git lfs pull' in its folder fetches the file`,
+    `${fileName} is a pointer of Git LFS and not the file itself: 'git lfs pull' in its folder fetches the file, and 'shoal model pull ORG/NAME' the whole model`,
   )
 }
 

@@ -2,9 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from '@shoal/host'
-import { identifyManifest, manifestVersion, type Manifest } from '@shoal/model'
+import { identifyManifest, manifestVersion, packedTensors, parseProfile, type Manifest } from '@shoal/model'
+import type { CollectedSums } from '@shoal/runtime'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { removeEarlierPackings } from './earlier-packings.ts'
+import { packReference, packingName } from './local-manifest.ts'
+import { openReference } from './reference.ts'
 
 let models: string
 beforeEach(() => {
@@ -56,3 +59,56 @@ test('what an earlier release packed of this model is removed with a sentence, a
       .sort(),
   ).toEqual(['demo.abc.f32.id', 'demo.abc.v2.int8-32.id', 'demo.abc.v9.int4-32.id', 'demo.abcd.int4-32.id'])
 })
+
+test('weights that were calibrated in another way are packed again, once, and theirs stay', async () => {
+  const reference = await openReference('demo-draft')
+  const { config } = reference.source
+  const sums: CollectedSums = new Map(
+    packedTensors(config, parseProfile('f32'))
+      .filter(({ shape }) => shape.length === 2)
+      .map(({ name, shape }) => [name.replace('.weight', ''), unrelatedInputs(shape[1] ?? 0)]),
+  )
+  const usual = parseProfile('int4:128')
+  const profile = { ...usual, rounding: 'calibrated' } as const
+  let calibrations = 0
+  const pack = async (): Promise<string> => {
+    const folder = await packReference(reference, profile, {
+      dataFolder: models,
+      calibrate: () => {
+        calibrations += 1
+        return Promise.resolve(sums)
+      },
+    })
+    await folder.close()
+    return folder.manifest.id
+  }
+  // Another packing of the model stands for the older one.
+  const older = await packReference(reference, usual, { dataFolder: models })
+  await older.close()
+  writeFileSync(
+    join(
+      models,
+      'models',
+      `${reference.source.name}.${reference.fingerprint.slice(0, 32)}.v${manifestVersion}.int4-128+calibrated.id`,
+    ),
+    older.manifest.id,
+  )
+  const [first, second] = [await pack(), await pack()]
+  await reference.source.close()
+  expect(calibrations).toBe(1)
+  expect(second).toBe(first)
+  expect(first).not.toBe(older.manifest.id)
+  expect(existsSync(older.path)).toBe(true)
+})
+
+test('only calibrated packings have a version of their own in their names', () => {
+  expect(packingName(parseProfile('int4:128'))).toBe('int4-128')
+  expect(packingName(parseProfile('int4:128+calibrated'))).toMatch(/^int4-128\+calibrated\.c\d+$/)
+})
+
+/** Sums for inputs without correlations, for each group of 128 columns. */
+function unrelatedInputs(columns: number): Float64Array[] {
+  return Array.from({ length: Math.ceil(columns / 128) }, () =>
+    Float64Array.from({ length: 128 * 128 }, (_, at) => (at % 129 === 0 ? 1 : 0)),
+  )
+}

@@ -55,7 +55,7 @@ export async function packReference(
   const model = `${reference.source.name.replaceAll(/[^\w.-]/g, '_').slice(0, 64)}.${reference.fingerprint.slice(0, 32)}`
   await removeEarlierPackings({ models, model, ref: reference.ref, logger: options.logger ?? silentLogger })
   // Units that another release has left behind must not be mixed with this one's, so its version is part of the name.
-  const key = `${model}.v${manifestVersion}.${formatProfile(profile).replaceAll(':', '-')}`
+  const key = `${model}.v${manifestVersion}.${packingName(profile)}`
   const openKnown = async (): Promise<PackedFolder | null> => {
     const known = await readText(join(models, `${key}.id`))
     return known === null ? null : openComplete(packedPath(options.dataFolder, known))
@@ -101,6 +101,18 @@ export async function packReference(
   } finally {
     pending.release()
   }
+}
+
+/**
+ * How calibrated weights are made, which only their packer can tell: one made otherwise is packed again. Packings of
+ * before stay, because swarms whose manifest they are cannot get their weights from anywhere else.
+ */
+const calibrationVersion = 2
+
+/** The part of a packing's name that its profile gives. */
+export function packingName(profile: NumericProfile): string {
+  const name = formatProfile(profile).replaceAll(':', '-')
+  return profile.rounding === 'calibrated' ? `${name}.c${calibrationVersion}` : name
 }
 
 /** Packing counts source values; people read the bytes they become. */

@@ -40,7 +40,7 @@ type Shard = Awaited<ReturnType<typeof openShard>>
  */
 export async function openSafetensors(
   files: ModelFiles,
-): Promise<TensorSource & { readonly codes: CodedTensors }> {
+): Promise<TensorSource & { readonly codes: CodedTensors; readonly fileNames: readonly string[] }> {
   const index = await files.open(indexName)
   const shardOf = index === null ? null : await readIndex(index)
   if (shardOf === null && (await files.open('model.safetensors')) === null)
@@ -60,6 +60,7 @@ export async function openSafetensors(
     return tensor === undefined ? null : { tensor, reader }
   }
   return {
+    fileNames: shardOf === null ? ['model.safetensors'] : [...new Set(shardOf.values())],
     codes: {
       find: async (name, signal) => (await findCodes(name, signal))?.tensor ?? null,
       readRows: async (name, rowStart, rowEnd, signal) => {
@@ -79,6 +80,26 @@ export async function openSafetensors(
       return readLocatedRows(tensor, reader, rowStart, rowEnd, signal)
     },
   }
+}
+
+/** What keeps the files of the weights from being read, a sentence each: some are absent, or pointers of Git LFS. */
+export async function weightFaults(files: ModelFiles, fileNames: readonly string[]): Promise<string[]> {
+  const faults: string[] = []
+  const absent: string[] = []
+  for (const name of fileNames) {
+    try {
+      if ((await files.open(name)) === null) absent.push(name)
+    } catch (error) {
+      if (!(error instanceof ModelError)) throw error
+      faults.push(error.message)
+    }
+  }
+  if (absent.length === 0) return faults
+  const shown = absent.slice(0, 8).join(', ') + (absent.length > 8 ? ', …' : '')
+  return [
+    `${absent.length} of ${fileNames.length} files that the index names are absent: ${shown}`,
+    ...faults,
+  ]
 }
 
 async function withoutWeights(files: ModelFiles): Promise<string> {
