@@ -76,6 +76,8 @@ export const limits = {
 
   /** Values read, quantised and hashed at once while packing: 8 MiB of float32. */
   packValuesMax: 1 << 21,
+  /** The same for calibrated rounding, which takes twenty times as long for each value: a tenth of a second of the event loop. */
+  calibratedValuesMax: 128 * 1024,
 
   /** Characters of a chat template; the longest known (tool use) has 25,000. */
   chatTemplateCharactersMax: 1 << 18,

@@ -68,6 +68,8 @@ export async function packTensors(
     (sum, job) => sum + job.sources.reduce((inner, one) => inner + valuesOf(one), 0),
     0,
   )
+  const { packValuesMax, calibratedValuesMax } = limits
+  const valuesMax = profile.rounding === 'calibrated' ? calibratedValuesMax : packValuesMax
   let valuesDone = 0
   const packed: ManifestTensor[] = []
   for (const { unit, sources } of jobs) {
@@ -80,7 +82,7 @@ export async function packTensors(
         createOutput(layout.get(name), sink, options.createHasher ?? createPortableHasher),
       )
       const matrix = parts.length === 1 ? null : matrixRounding(one.name, format, profile.rounding, options)
-      for await (const slice of slicesOf(source, one, options.signal)) {
+      for await (const slice of slicesOf(source, one, valuesMax, options.signal)) {
         await packSlice(slice, one, matrix, outputs)
         valuesDone += storedValues(slice.rows.type, slice.rows.bytes.byteLength)
         options.onProgress?.({ unit, valuesDone, valuesTotal })
@@ -102,10 +104,11 @@ interface Slice {
 async function* slicesOf(
   source: ModelSource,
   packed: PackedSource,
+  valuesMax: number,
   signal?: AbortSignal,
 ): AsyncGenerator<Slice> {
   const columns = packed.shape[1] ?? 1
-  const rowsMax = Math.max(1, Math.floor(limits.packValuesMax / columns))
+  const rowsMax = Math.max(1, Math.floor(valuesMax / columns))
   const ranges = packed.sources.flatMap(({ name, rows }) =>
     Array.from({ length: Math.ceil(rows / rowsMax) }, (_, index) => ({
       name,

@@ -44,22 +44,25 @@ export async function dialFaster(
   const others = addresses.filter((address) => !isRelayed(address.toString()) && !used.has(placeOf(address)))
   if (others.length === 0) return false
   const bestMs = await least(current)
-  let found = false
   for (const address of others.slice(0, limits.fasterAddresses))
     try {
       const other = await node.dial(address, { signal, force: true })
-      const otherMs = await least(other)
-      const isFaster = otherMs < bestMs * limits.fasterShare && other.remotePeer.toString() === peer
-      if (isFaster)
-        logger.info('path-faster', { peer, address: address.toString(), ms: otherMs, before: bestMs })
-      if (isFaster) found = true
-      else await closeOrAbort(other)
-      if (found) break
+      let isFaster = false
+      try {
+        const otherMs = await least(other)
+        isFaster = otherMs < bestMs * limits.fasterShare && other.remotePeer.toString() === peer
+        if (isFaster)
+          logger.info('path-faster', { peer, address: address.toString(), ms: otherMs, before: bestMs })
+      } finally {
+        // Also one that does not answer.
+        if (!isFaster) await closeOrAbort(other)
+      }
+      if (isFaster) return true
     } catch (error) {
       signal.throwIfAborted()
       logger.debug('address-not-faster', { peer, address: address.toString(), reason: messageOf(error) })
     }
-  return found
+  return false
 
   /** The smallest of some, since the first one may wait for something else. */
   async function least(connection: Connection): Promise<number> {
